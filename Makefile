@@ -1,0 +1,44 @@
+# The front door. `make help` lists the verbs.
+.DEFAULT_GOAL := help
+.PHONY: help setup reconcile docs test lint clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+# No step of the work reports home; pip is told not to look for its own updates.
+export DO_NOT_TRACK := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make the environment in .venv from the lock file
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Tieout needs Python 3.11 or newer; this is $$($(PYTHON) --version). Set PYTHON=/path/to/python3."; exit 1; }
+	@echo "Making the environment in $(VENV) (once, about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	@touch $@
+
+reconcile: $(READY) ## Sync from Stripe (or the bundled sandbox), prove every payout, publish
+	@$(BIN)/tieout reconcile
+
+docs: $(READY) ## Write the dbt docs with lineage as one offline HTML file
+	@$(BIN)/tieout docs
+
+test: lint ## Lint, types, unit, dbt and end-to-end tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(READY) ## Check style and types of Python and SQL
+	@$(BIN)/ruff check loader tests
+	@$(BIN)/ruff format --check loader tests
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --disable-progress-bar --nocolor dbt_project
+
+clean: ## Remove the environment and everything built (the data folder stays)
+	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt_project/target dbt_project/logs

@@ -1,0 +1,1 @@
+"""Tieout: loads Stripe payouts and balance transactions, and proves that they tie out."""
