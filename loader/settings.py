@@ -1,0 +1,196 @@
+"""The settings of a run: the only module that reads the environment.
+
+`.env.example` lists every name. A wrong value is a `SettingsError`: a sentence that says what is
+wrong and what to do, and exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+STRIPE_API = "https://api.stripe.com"
+
+# The documented limits, requests a second (https://docs.stripe.com/rate-limits).
+LIVE_REQUESTS_PER_SECOND = 100.0
+TEST_REQUESTS_PER_SECOND = 25.0
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message says which, and what to do."""
+
+
+class Mode(StrEnum):
+    """Which Stripe a run talks to; each mode has its own folder and warehouse."""
+
+    SANDBOX = "sandbox"
+    TEST = "test"
+    LIVE = "live"
+
+
+def _as_instant(value: object) -> object:
+    """Read a bare date as the end of that day, UTC: as of 31 January includes 31 January."""
+    if isinstance(value, str) and len(value.strip()) == len("2026-01-31"):
+        value = date.fromisoformat(value.strip())
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime.combine(value, time(23, 59, 59), tzinfo=UTC)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.strip())
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).replace(microsecond=0)
+    return value
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class Settings(BaseSettings):
+    """Every setting of a run, read once from the environment and `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    stripe_api_key: SecretStr | None = Field(None, validation_alias="STRIPE_API_KEY")
+    stripe_api_base: str = Field(STRIPE_API, validation_alias="STRIPE_API_BASE")
+    data_dir: Path = Field(Path("data"), validation_alias="TIEOUT_DATA_DIR")
+    start_date: date | None = Field(None, validation_alias="TIEOUT_START_DATE")
+    as_of: Annotated[datetime, BeforeValidator(_as_instant)] = Field(
+        default_factory=_now, validation_alias="TIEOUT_AS_OF"
+    )
+    requests_per_second: float | None = Field(
+        None, ge=0, validation_alias="TIEOUT_REQUESTS_PER_SECOND"
+    )
+
+    @field_validator("stripe_api_key")
+    @classmethod
+    def _known_kind_of_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            _mode_of(key)
+        return key
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _web_address(cls, base: str) -> str:
+        parts = urlsplit(base)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"'{base}' is not an http(s) address")
+        return base.rstrip("/")
+
+    @model_validator(mode="after")
+    def _key_goes_where_it_may(self) -> Settings:
+        elsewhere = self.stripe_api_base != STRIPE_API
+        if self.stripe_api_key is None and elsewhere:
+            raise ValueError(
+                "STRIPE_API_BASE is set but STRIPE_API_KEY is not: set a key, or unset "
+                "STRIPE_API_BASE to run on the bundled sandbox"
+            )
+        if self.mode is Mode.LIVE and elsewhere and not _is_loopback(self.stripe_api_base):
+            raise ValueError(
+                f"a live key is sent to {STRIPE_API} or to this machine only, not to "
+                f"{self.stripe_api_base}: unset STRIPE_API_BASE"
+            )
+        return self
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that the key stands for; `sandbox` without a key."""
+        return Mode.SANDBOX if self.stripe_api_key is None else _mode_of(self.stripe_api_key)
+
+    @property
+    def mode_dir(self) -> Path:
+        """The folder of everything this mode keeps."""
+        return self.data_dir.absolute() / self.mode.value
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The private DuckDB file: raw tables, models, test failures."""
+        return self.mode_dir / "warehouse.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        """The DuckDB file for BI tools: schema `finance` only."""
+        return self.mode_dir / "reconciliation.duckdb"
+
+    @property
+    def start_epoch(self) -> int | None:
+        """`TIEOUT_START_DATE` at midnight UTC, in seconds since 1970; none is all history."""
+        if self.start_date is None:
+            return None
+        return int(datetime.combine(self.start_date, time(), tzinfo=UTC).timestamp())
+
+    @property
+    def request_rate(self) -> float:
+        """Requests a second that a run may send in all; 0 is unpaced."""
+        if self.requests_per_second is not None:
+            return self.requests_per_second
+        limits = {
+            Mode.SANDBOX: 0.0,  # our own process: nothing to be sparing of
+            Mode.TEST: TEST_REQUESTS_PER_SECOND,
+            Mode.LIVE: LIVE_REQUESTS_PER_SECOND,
+        }
+        return limits[self.mode]
+
+
+def _mode_of(key: SecretStr) -> Mode:
+    prefixes = {"sk_test_": Mode.TEST, "rk_test_": Mode.TEST, "sk_live_": Mode.LIVE}
+    prefixes["rk_live_"] = Mode.LIVE
+    mode = next((m for p, m in prefixes.items() if key.get_secret_value().startswith(p)), None)
+    if mode is None:
+        raise ValueError(
+            "not a secret or restricted key: it should start with sk_test_, rk_test_, sk_live_ "
+            "or rk_live_ (https://dashboard.stripe.com/apikeys)"
+        )
+    return mode
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values of any field
+    """Read the settings; raise `SettingsError` with one line for each wrong value.
+
+    Values never appear in the message where they could be a secret.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [_sentence(item) for item in error.errors(include_input=False, include_url=False)]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _sentence(item: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    name = ".".join(str(part) for part in item["loc"])
+    reason = str(item["msg"]).removeprefix("Value error, ")
+    return f"{name}: {reason}" if name else reason
+
+
+def silence_telemetry() -> None:
+    """Tell dlt, dbt and stripe not to report home; call before they are imported."""
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    os.environ["DO_NOT_TRACK"] = "1"

@@ -1,0 +1,1 @@
+"""The dlt sources: what is read becomes raw tables in DuckDB."""

@@ -1,0 +1,290 @@
+"""The raw tables of schema `stripe`: their columns, and Stripe's objects as rows of them.
+
+Money is BIGINT minor units, times are Stripe's epoch seconds (UTC), ids are text. A top-level
+field that Stripe adds later becomes a text column of its name that holds its JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from loader.stripe_api.errors import UnexpectedAnswerError
+
+Row = dict[str, Any]
+
+TEXT, INTEGER, BOOLEAN, NUMBER = pa.string(), pa.int64(), pa.bool_(), pa.float64()
+JSON = "json"
+
+# Says nothing that the table's name does not say.
+_IGNORED_FIELDS = frozenset({"object"})
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """One raw table: its columns in order, its key, and which columns are never null."""
+
+    name: str
+    columns: Mapping[str, pa.DataType | str]
+    key: tuple[str, ...]
+    required: frozenset[str]
+
+    def arrow(self, rows: Sequence[Row]) -> pa.Table:
+        """Build the arrow table of some rows.
+
+        Raises:
+            UnexpectedAnswerError: a value is not of its column's type, or a required one is absent.
+        """
+        added = sorted({name for row in rows for name in row} - set(self.columns))
+        arrays = {name: self._column(name, rows) for name in (*self.columns, *added)}
+        return pa.table(arrays)
+
+    def _column(self, name: str, rows: Sequence[Row]) -> pa.Array:
+        kind = self.columns.get(name, TEXT)
+        values = [row.get(name) for row in rows]
+        if name in self.required and None in values:
+            raise self._unexpected(name, rows[values.index(None)])
+        if kind == JSON or name not in self.columns:
+            return pa.array([None if v is None else orjson.dumps(v).decode() for v in values], TEXT)
+        if kind == INTEGER and any(type(value) not in (int, type(None)) for value in values):
+            raise self._unexpected(name, next(r for r in rows if type(r.get(name)) is not int))
+        try:
+            return pa.array(values, kind)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            raise self._unexpected(name, self._first_misfit(name, kind, rows)) from None
+
+    @staticmethod
+    def _first_misfit(name: str, kind: pa.DataType | str, rows: Sequence[Row]) -> Row:
+        for row in rows:
+            try:
+                pa.array([row.get(name)], kind)
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+                return row
+        return rows[0]
+
+    def _unexpected(self, column: str, row: Row) -> UnexpectedAnswerError:
+        return UnexpectedAnswerError(
+            f"Stripe's {self.name} {row.get('id')} of account {row.get('account_id')} has "
+            f"{column} = {row.get(column)!r}, which is not what Stripe documents. "
+            "Nothing of this batch was loaded; run again.",
+            account_id=row.get("account_id"),
+            code="unexpected_value",
+        )
+
+
+# https://docs.stripe.com/api/balance_transactions/object
+_TRANSACTION_COLUMNS: dict[str, pa.DataType | str] = {
+    "id": TEXT,
+    "amount": INTEGER,
+    "available_on": INTEGER,
+    "balance_type": TEXT,
+    "created": INTEGER,
+    "currency": TEXT,
+    "description": TEXT,
+    "exchange_rate": NUMBER,
+    "fee": INTEGER,
+    "fee_details": JSON,
+    "net": INTEGER,
+    "reporting_category": TEXT,
+    "source": TEXT,
+    "status": TEXT,
+    "type": TEXT,
+}
+_TRANSACTION_REQUIRED = frozenset(
+    {"id", "amount", "available_on", "created", "currency", "fee", "net", "type"}
+)
+
+BALANCE_TRANSACTIONS = RawTable(
+    name="balance_transactions",
+    columns={"account_id": TEXT, **_TRANSACTION_COLUMNS},
+    key=("account_id", "id"),
+    required=_TRANSACTION_REQUIRED,
+)
+
+# `is_cleared` marks the one row of a list that was read again and is now empty: dlt deletes the
+# payout's rows and keeps none.
+PAYOUT_TRANSACTIONS = RawTable(
+    name="payout_transactions",
+    columns={
+        "account_id": TEXT,
+        "payout_id": TEXT,
+        **_TRANSACTION_COLUMNS,
+        "is_cleared": BOOLEAN,
+    },
+    key=("account_id", "payout_id"),
+    required=frozenset({"account_id", "payout_id", "id"}),
+)
+
+# https://docs.stripe.com/api/payouts/object
+PAYOUTS = RawTable(
+    name="payouts",
+    columns={
+        "account_id": TEXT,
+        "id": TEXT,
+        "amount": INTEGER,
+        "application_fee": TEXT,
+        "application_fee_amount": INTEGER,
+        "arrival_date": INTEGER,
+        "automatic": BOOLEAN,
+        "balance_transaction": TEXT,
+        "created": INTEGER,
+        "currency": TEXT,
+        "description": TEXT,
+        "destination": TEXT,
+        "failure_balance_transaction": TEXT,
+        "failure_code": TEXT,
+        "failure_message": TEXT,
+        "livemode": BOOLEAN,
+        "metadata": JSON,
+        "method": TEXT,
+        "original_payout": TEXT,
+        "payout_method": TEXT,
+        "reconciliation_status": TEXT,
+        "reversed_by": TEXT,
+        "source_type": TEXT,
+        "statement_descriptor": TEXT,
+        "status": TEXT,
+        "trace_id": JSON,
+        "type": TEXT,
+    },
+    key=("account_id", "id"),
+    required=frozenset({"id", "amount", "arrival_date", "automatic", "created", "currency"}),
+)
+
+# https://docs.stripe.com/api/accounts/object: only what names an account; the rest is personal.
+ACCOUNTS = RawTable(
+    name="accounts",
+    columns={
+        "account_id": TEXT,
+        "id": TEXT,
+        "is_platform_account": BOOLEAN,
+        "business_name": TEXT,
+        "dashboard_name": TEXT,
+        "country": TEXT,
+        "default_currency": TEXT,
+        "type": TEXT,
+        "created": INTEGER,
+        "charges_enabled": BOOLEAN,
+        "payouts_enabled": BOOLEAN,
+    },
+    key=("account_id", "id"),
+    required=frozenset({"account_id", "id"}),
+)
+
+# https://docs.stripe.com/api/balance/balance_object: one row per reading and currency.
+BALANCES = RawTable(
+    name="balances",
+    columns={
+        "account_id": TEXT,
+        "id": TEXT,
+        "read_at": INTEGER,
+        "currency": TEXT,
+        "available": INTEGER,
+        "pending": INTEGER,
+        "connect_reserved": INTEGER,
+    },
+    key=("account_id", "id"),
+    required=frozenset({"account_id", "id", "read_at", "currency"}),
+)
+
+# One row per payout whose list was read: how that reading went.
+PAYOUT_LISTINGS = RawTable(
+    name="payout_listings",
+    columns={
+        "account_id": TEXT,
+        "id": TEXT,
+        "listed_at": INTEGER,
+        "reconciliation_status_seen": TEXT,
+        "is_whole": BOOLEAN,
+        "row_count": INTEGER,
+        "error": TEXT,
+    },
+    key=("account_id", "id"),
+    required=frozenset({"account_id", "id", "listed_at", "is_whole", "row_count"}),
+)
+
+# One row per account and run: what was read and how it ended.
+ACCOUNT_SYNCS = RawTable(
+    name="account_syncs",
+    columns={
+        "account_id": TEXT,
+        "run_id": TEXT,
+        "status": TEXT,
+        "error": TEXT,
+        "started_at": INTEGER,
+        "finished_at": INTEGER,
+        "created_from": INTEGER,
+        "created_through": INTEGER,
+        "payouts_through": INTEGER,
+        "pages": INTEGER,
+        "rows": INTEGER,
+    },
+    key=("account_id", "run_id"),
+    required=frozenset({"account_id", "run_id", "status"}),
+)
+
+RAW_TABLES = (
+    ACCOUNTS,
+    PAYOUTS,
+    PAYOUT_TRANSACTIONS,
+    PAYOUT_LISTINGS,
+    BALANCE_TRANSACTIONS,
+    BALANCES,
+    ACCOUNT_SYNCS,
+)
+
+
+def object_row(account_id: str, stripe_object: Mapping[str, Any]) -> Row:
+    """Answer a Stripe object as a raw row of its account; expanded objects become their ids."""
+    row = {
+        name: _id_if_expanded(value)
+        for name, value in stripe_object.items()
+        if name not in _IGNORED_FIELDS
+    }
+    row["account_id"] = account_id
+    return row
+
+
+def _id_if_expanded(value: object) -> object:
+    if isinstance(value, dict) and isinstance(value.get("id"), str) and "object" in value:
+        return value["id"]
+    return value
+
+
+def account_row(account: Mapping[str, Any], *, is_platform: bool) -> Row:
+    """Answer the row of an account: what names it, nothing personal."""
+    profile = account.get("business_profile") or {}
+    dashboard = (account.get("settings") or {}).get("dashboard") or {}
+    kept = ("country", "default_currency", "type", "created", "charges_enabled", "payouts_enabled")
+    return {
+        "account_id": account["id"],
+        "id": account["id"],
+        "is_platform_account": is_platform,
+        "business_name": profile.get("name"),
+        "dashboard_name": dashboard.get("display_name"),
+        **{name: account.get(name) for name in kept},
+    }
+
+
+def balance_rows(account_id: str, balance: Mapping[str, Any], read_at: int) -> list[Row]:
+    """Answer one row per currency of a balance: available, pending and connect_reserved."""
+    parts = ("available", "pending", "connect_reserved")
+    currencies = {entry["currency"] for part in parts for entry in balance.get(part) or ()}
+    return [
+        {
+            "account_id": account_id,
+            "id": f"{read_at}-{currency}",
+            "read_at": read_at,
+            "currency": currency,
+            **{part: _amount(balance.get(part) or (), currency) for part in parts},
+        }
+        for currency in sorted(currencies)
+    ]
+
+
+def _amount(entries: Iterable[Mapping[str, Any]], currency: str) -> int:
+    return sum(entry["amount"] for entry in entries if entry["currency"] == currency)

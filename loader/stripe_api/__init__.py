@@ -1,0 +1,1 @@
+"""A read-only, paced Stripe client: knows neither dlt nor DuckDB."""

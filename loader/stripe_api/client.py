@@ -1,0 +1,142 @@
+"""GET requests to Stripe through the official SDK: authenticated, paced, retried, counted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import stripe
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from loader.stripe_api.errors import (
+    AccessRevokedError,
+    KeyRefusedError,
+    NotFoundError,
+    PermissionMissingError,
+    RequestRefusedError,
+    StripeReadError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from loader.stripe_api.pacing import Pacing
+
+# The SDK retries connection errors, 409 and 5xx when asked to, but never a plain 429.
+SDK_RETRIES = 5
+REFUSED_ATTEMPTS = 12
+
+# Stripe's longest documented object id is far shorter; an id is what follows a known list path.
+_OBJECT_ID = re.compile(r"(?<=/)(po|txn|acct|evt)_\w+")
+
+
+@dataclass(frozen=True)
+class StripeAccess:
+    """Where Stripe is and the key that opens it; the key never shows."""
+
+    api_key: str
+    api_base: str
+
+    def __repr__(self) -> str:
+        return f"StripeAccess(api_base={self.api_base!r})"
+
+
+class StripeClient:
+    """Reads JSON objects from Stripe, for the platform or for one of its connected accounts.
+
+    Uses `raw_request`: building the SDK's typed objects costs many times the parsing of a page.
+    """
+
+    def __init__(self, access: StripeAccess, pacing: Pacing) -> None:
+        stripe.enable_telemetry = False
+        self._sdk = stripe.StripeClient(
+            access.api_key,
+            base_addresses={"api": access.api_base},
+            max_network_retries=SDK_RETRIES,
+        )
+        self._api_base = access.api_base
+        self._pacing = pacing
+        self.requests: Counter[str] = Counter()
+
+    async def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        account_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Answer the JSON object at a path.
+
+        Args:
+            path: such as `/v1/payouts`.
+            params: query parameters, nested as the SDK takes them (`{"created": {"gte": 1}}`).
+            account_id: the connected account to act for (`Stripe-Account`); none is the platform.
+
+        Raises:
+            StripeReadError: one of its kinds, when no whole answer could be had.
+        """
+        endpoint = _OBJECT_ID.sub("{id}", path)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(stripe.RateLimitError),
+            wait=wait_exponential_jitter(initial=0.5, max=20, jitter=1),
+            stop=stop_after_attempt(REFUSED_ATTEMPTS),
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    async with self._pacing.turn(endpoint):
+                        self.requests[endpoint] += 1
+                        return await self._request(path, params, account_id)
+        except stripe.StripeError as error:
+            raise self._translate(error, path, account_id) from error
+        raise AssertionError("unreachable: the last attempt answers or raises")
+
+    async def _request(
+        self, path: str, params: Mapping[str, Any] | None, account_id: str | None
+    ) -> dict[str, Any]:
+        answer = await self._sdk.raw_request_async(
+            "get", path, **dict(params or {}), stripe_account=account_id
+        )
+        if not isinstance(answer.data, dict):
+            raise UnexpectedAnswerError(
+                f"{path} answered something that is not a JSON object", account_id=account_id
+            )
+        return answer.data
+
+    def _translate(
+        self, error: stripe.StripeError, path: str, account_id: str | None
+    ) -> StripeReadError:
+        """Say in one sentence what happened, for which account, and what to do."""
+        code = (error.error and error.error.code) or error.code
+        whose = f"account {account_id}" if account_id else "the platform account"
+        said = error.user_message or str(error)
+        kind, advice = _kind_and_advice(error, code)
+        if kind is UnreachableError and error.http_status is None:
+            said = f"no answer from {self._api_base} ({said})"
+        return kind(
+            f"{path} for {whose}: {said} {advice}".strip(), account_id=account_id, code=code
+        )
+
+
+def _kind_and_advice(
+    error: stripe.StripeError, code: str | None
+) -> tuple[type[StripeReadError], str]:
+    if isinstance(error, stripe.AuthenticationError):
+        return KeyRefusedError, "Check STRIPE_API_KEY."
+    if isinstance(error, stripe.PermissionError):
+        if code == "account_invalid":
+            return AccessRevokedError, "The account is shown as revoked; its data is kept."
+        return PermissionMissingError, "Give the key this read permission, then run again."
+    if code == "resource_missing" or error.http_status == 404:
+        return NotFoundError, ""
+    if isinstance(error, stripe.InvalidRequestError):
+        return RequestRefusedError, ""
+    if isinstance(error, stripe.RateLimitError):
+        return UnreachableError, "Lower TIEOUT_REQUESTS_PER_SECOND, or run again later."
+    return UnreachableError, "Run again: what was already loaded is kept."

@@ -1,0 +1,206 @@
+"""Syncs every account of a platform into the warehouse: what to read this time, in batches.
+
+Each batch is a dlt load package. A record that something was read goes into the batch of its
+last rows or a later one, and packages are loaded in order: a kill loses work, never truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import dlt
+
+from loader.settings import Mode
+from loader.sources.account_reader import AccountReader, Reading
+from loader.sources.stripe_connect import Batch, stripe_connect
+from loader.sources.stripe_tables import ACCOUNT_SYNCS, ACCOUNTS, RawTable, Row, account_row
+from loader.stripe_api.client import StripeAccess, StripeClient
+from loader.stripe_api.errors import AccessRevokedError, KeyRefusedError, StripeReadError
+from loader.stripe_api.pacing import Pacing
+from loader.stripe_api.paging import pages
+from loader.warehouse import AccountHistory, Warehouse
+
+# Rows in memory before a batch is loaded: some 60 MB as Python objects.
+BATCH_ROWS = 50_000
+
+ACCOUNTS_AT_ONCE = 12
+
+
+class SyncProgress(Protocol):
+    """Hears how a sync goes on."""
+
+    def accounts_found(self, count: int) -> None:
+        """So many accounts will be read."""
+
+    def account_read(self, account_id: str, status: str) -> None:
+        """One account is done."""
+
+    def rows_read(self, count: int) -> None:
+        """So many more rows came in."""
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """What to sync, from where, into which warehouse."""
+
+    access: StripeAccess
+    mode: Mode
+    warehouse: Warehouse
+    pipelines_dir: Path
+    requests_per_second: float
+    start: int | None = None
+    full: bool = False
+    """Read everything again, whatever was read before."""
+
+
+@dataclass
+class SyncResult:
+    """What a sync did: accounts by status, rows loaded by raw table, requests by endpoint."""
+
+    platform_account_id: str
+    run_id: str
+    accounts: Counter[str] = field(default_factory=Counter)
+    errors: dict[str, str] = field(default_factory=dict)
+    rows: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+
+
+def sync(request: SyncRequest, progress: SyncProgress) -> SyncResult:
+    """Load what is new of the platform and of every connected account.
+
+    Raises:
+        StripeReadError: the platform account itself or the list of accounts can't be read.
+        SettingsError: the warehouse belongs to another platform or mode.
+    """
+    return asyncio.run(_Sync(request, progress).run())
+
+
+class _Sync:
+    def __init__(self, request: SyncRequest, progress: SyncProgress) -> None:
+        self._request = request
+        self._progress = progress
+        self._client = StripeClient(request.access, Pacing(request.requests_per_second))
+        self._loader = _BatchLoader(request, progress)
+        self._reading = Reading(run_id=uuid.uuid4().hex, start=request.start)
+        self._accounts_at_once = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
+
+    async def run(self) -> SyncResult:
+        platform = await self._client.get("/v1/account")
+        self._result = SyncResult(platform["id"], self._reading.run_id)
+        self._request.warehouse.claim(platform["id"], self._request.mode)
+        await self._loader.finish_pending()
+        known = self._request.warehouse.known_accounts()
+        accounts = await self._find_accounts(platform)
+        readers = self._readers(accounts, platform["id"])
+        self._progress.accounts_found(len(readers))
+        await asyncio.gather(*(self._read(reader) for reader in readers))
+        await self._record_vanished(known.keys() - accounts.keys())
+        await self._loader.load()
+        await self._tie_loose_ends({reader.account_id: reader for reader in readers})
+        self._result.rows = self._loader.rows
+        self._result.requests = self._client.requests
+        return self._result
+
+    async def _find_accounts(self, platform: dict[str, Any]) -> dict[str, Row]:
+        found = {platform["id"]: account_row(platform, is_platform=True)}
+        async for page in pages(self._client, "/v1/accounts"):
+            for account in page:
+                found.setdefault(account["id"], account_row(account, is_platform=False))
+        await self._loader.add(ACCOUNTS, list(found.values()))
+        return found
+
+    def _readers(self, accounts: dict[str, Row], platform_id: str) -> list[AccountReader]:
+        histories = {} if self._request.full else self._request.warehouse.histories()
+        return [
+            AccountReader(
+                self._client,
+                self._reading,
+                account_id,
+                histories.get(account_id, AccountHistory()),
+                self._loader.add,
+                is_platform=account_id == platform_id,
+            )
+            for account_id in accounts
+        ]
+
+    async def _read(self, reader: AccountReader) -> None:
+        status, error = "readable", None
+        async with self._accounts_at_once:
+            try:
+                await reader.read()
+            except KeyRefusedError:
+                raise
+            except AccessRevokedError as refusal:
+                status, error = "revoked", str(refusal)
+            except StripeReadError as failure:
+                status, error = "failed", str(failure)
+        if error is not None:
+            self._result.errors[reader.account_id] = error
+            await self._loader.add(ACCOUNT_SYNCS, [reader.record(status, error)])
+        self._result.accounts[status] += 1
+        self._progress.account_read(reader.account_id, status)
+
+    async def _record_vanished(self, account_ids: set[str]) -> None:
+        """Record accounts that were loaded once and that Stripe lists no more."""
+        for account_id in sorted(account_ids):
+            gone = {
+                "account_id": account_id,
+                "run_id": self._reading.run_id,
+                "status": "revoked",
+                "error": "Stripe no longer lists this account as connected to the platform.",
+            }
+            self._result.accounts["revoked"] += 1
+            await self._loader.add(ACCOUNT_SYNCS, [gone])
+
+    async def _tie_loose_ends(self, readers: dict[str, AccountReader]) -> None:
+        for account_id, ends in self._request.warehouse.loose_ends().items():
+            if account_id in readers and account_id not in self._result.errors:
+                await readers[account_id].tie_loose_ends(ends)
+        await self._loader.load()
+
+
+class _BatchLoader:
+    """Gathers rows of all accounts and loads them as dlt packages, one after another."""
+
+    def __init__(self, request: SyncRequest, progress: SyncProgress) -> None:
+        self._progress = progress
+        self._batch = Batch()
+        self._loading = asyncio.Lock()
+        self.rows: Counter[str] = Counter()
+        self._pipeline = dlt.pipeline(
+            "stripe_connect",
+            pipelines_dir=str(request.pipelines_dir),
+            destination=dlt.destinations.duckdb(str(request.warehouse.path)),
+            dataset_name="stripe",
+        )
+
+    async def finish_pending(self) -> None:
+        """Load the package that a killed run left behind, before anything new is read."""
+        if self._pipeline.has_pending_data:
+            await asyncio.to_thread(self._pipeline.normalize)
+            await asyncio.to_thread(self._pipeline.load)
+
+    async def add(self, table: RawTable, rows: Sequence[Row]) -> None:
+        """Put rows into the batch; a full batch is loaded first."""
+        self._batch.add(table, rows)
+        self._progress.rows_read(len(rows))
+        if len(self._batch) >= BATCH_ROWS:
+            await self.load(at_least=BATCH_ROWS)
+
+    async def load(self, at_least: int = 1) -> None:
+        """Load the batch if it holds enough; a later batch waits for an earlier one."""
+        async with self._loading:
+            if len(self._batch) < at_least:
+                return
+            batch, self._batch = self._batch, Batch()
+            await asyncio.to_thread(self._load, batch)
+            self.rows.update(batch.counts())
+
+    def _load(self, batch: Batch) -> None:
+        self._pipeline.run(stripe_connect(batch))
