@@ -1,0 +1,4 @@
+{# Schemas are named for their layer alone: staging, intermediate, finance, audit. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}

@@ -1,0 +1,16 @@
+{# Minor units as a decimal amount, through the currency's exponent at Stripe; exact. #}
+{% macro major_units(minor, major_per_minor) -%}
+    cast(
+        cast({{ minor }} as decimal(20, 0)) * cast({{ major_per_minor }} as decimal(4, 3))
+        as decimal(24, 3)
+    )
+{%- endmacro %}
+
+{# An amount as people read it: 1234 usd becomes '12.34 USD'. #}
+{% macro money_text(minor, currency, exponent) -%}
+    case {{ exponent }}
+        when 0 then cast({{ minor }} as varchar)
+        when 3 then cast({{ major_units(minor, '0.001') }} as varchar)
+        else cast(cast({{ major_units(minor, '0.010') }} as decimal(24, 2)) as varchar)
+    end || ' ' || upper({{ currency }})
+{%- endmacro %}

@@ -1,0 +1,85 @@
+-- Each balance transaction in exactly one payout, or why not. Attribution is Stripe's word alone:
+-- the list of a payout. Nothing is inferred from dates or amounts.
+with
+
+transactions as (
+
+    select * from {{ ref('int_balance_transactions_united') }}
+
+),
+
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+own_rows as (
+
+    select distinct
+        account_id,
+        balance_transaction_id
+    from payouts
+    where balance_transaction_id is not null
+
+),
+
+payouts_by_currency as (
+
+    select
+        account_id,
+        currency,
+        max(created_at) as latest_payout_created_at,
+        count(case when stripe_reconciliation_status != 'not_applicable' then 1 end)
+            as itemizable_payout_count
+    from payouts
+    group by account_id, currency
+
+),
+
+situations as (
+
+    select
+        transactions.account_id,
+        transactions.balance_transaction_id,
+        {{ transaction_column_names('transactions') }},
+        transactions.is_listed_by_created,
+        transactions.payout_count,
+        transactions.first_payout_id,
+        own_rows.balance_transaction_id is not null as is_payout_own_row,
+        transactions.available_on_date <= {{ as_of_date() }} as is_available,
+        coalesce(
+            payouts_by_currency.itemizable_payout_count = 0
+            and payouts_by_currency.latest_payout_created_at >= transactions.available_at,
+            false
+        ) as is_followed_by_manual_payouts_only
+    from transactions
+    left join own_rows
+        on
+            transactions.account_id = own_rows.account_id
+            and transactions.balance_transaction_id = own_rows.balance_transaction_id
+    left join payouts_by_currency
+        on
+            transactions.account_id = payouts_by_currency.account_id
+            and transactions.currency = payouts_by_currency.currency
+
+)
+
+select
+    account_id,
+    balance_transaction_id,
+    {{ transaction_column_names('situations') }},
+    is_listed_by_created,
+    payout_count,
+    is_payout_own_row,
+    is_available,
+    case
+        when payout_count > 1 then 'in_two_payouts'
+        when payout_count = 1 then 'settled'
+        when is_payout_own_row then 'payout'
+        when balance_type != 'payments' then 'other_balance'
+        when is_available and is_followed_by_manual_payouts_only then 'not_attributable'
+        else 'unsettled'
+    end as attribution_status,
+    case when payout_count = 1 then first_payout_id end as payout_id
+from situations

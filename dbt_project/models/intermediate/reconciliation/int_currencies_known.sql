@@ -1,0 +1,37 @@
+-- Every currency that Stripe documents or the data holds. One that is not documented is taken to
+-- have two decimals and is shown as undocumented.
+with
+
+documented as (
+
+    select * from {{ ref('currencies') }}
+
+),
+
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+transactions as (
+
+    select * from {{ ref('int_balance_transactions_united') }}
+
+),
+
+met as (
+
+    select currency from payouts
+    union
+    select currency from transactions
+
+)
+
+select
+    coalesce(documented.currency, met.currency) as currency,
+    coalesce(documented.minor_unit_exponent, 2) as minor_unit_exponent,
+    coalesce(documented.major_per_minor, 0.010) as major_per_minor,
+    documented.currency is not null as is_documented
+from documented
+full outer join met on documented.currency = met.currency

@@ -1,0 +1,19 @@
+-- When each exception was first seen. Grows with every run and is never rebuilt: what was seen
+-- before can't be computed again.
+{{ config(materialized='incremental', unique_key='exception_id', full_refresh=false) }}
+
+with
+
+found as (
+
+    select * from {{ ref('int_exceptions_found') }}
+
+)
+
+select
+    exception_id,
+    {{ as_of_timestamp() }} as first_seen_at
+from found
+{% if is_incremental() %}
+    where exception_id not in (select seen.exception_id from {{ this }} as seen)
+{% endif %}

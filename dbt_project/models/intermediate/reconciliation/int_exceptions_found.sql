@@ -1,0 +1,26 @@
+-- Every open exception, under an id that stays the same from run to run.
+with
+
+found as (
+
+    select * from {{ ref('int_payout_exceptions_found') }}
+    union all
+    select * from {{ ref('int_transaction_exceptions_found') }}
+    union all
+    select * from {{ ref('int_account_exceptions_found') }}
+
+)
+
+select
+    {{ hashed_id(['exception_type', 'account_id', 'payout_id', 'balance_transaction_id']) }}
+        as exception_id,
+    exception_type,
+    severity,
+    account_id,
+    payout_id,
+    balance_transaction_id,
+    currency,
+    amount_minor,
+    outstanding_since,
+    explanation
+from found

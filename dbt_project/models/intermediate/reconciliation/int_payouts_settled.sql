@@ -1,0 +1,114 @@
+-- What became of each payout's money: on its way, paid, given back, sent again.
+with
+
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+ledger as (
+
+    select * from {{ ref('int_balance_transactions_attributed') }}
+
+),
+
+own_rows as (
+
+    select * from {{ ref('int_payout_own_rows_checked') }}
+
+),
+
+return_rows as (
+
+    select
+        payouts.account_id,
+        payouts.payout_id,
+        ledger.balance_transaction_id,
+        ledger.gross_amount_minor,
+        ledger.currency,
+        ledger.source_object_id,
+        ledger.created_at,
+        ledger.payout_id as settled_in_payout_id,
+        row_number() over (
+            partition by payouts.account_id, payouts.payout_id
+            order by
+                case
+                    when
+                        ledger.balance_transaction_id = payouts.failure_balance_transaction_id
+                        then 0
+                    else 1
+                end,
+                ledger.created_at,
+                ledger.balance_transaction_id
+        ) as preference
+    from payouts
+    inner join ledger
+        on
+            payouts.account_id = ledger.account_id
+            and (
+                ledger.balance_transaction_id = payouts.failure_balance_transaction_id
+                or (
+                    ledger.source_object_id = payouts.payout_id
+                    and ledger.type in ('payout_failure', 'payout_cancel')
+                )
+            )
+    where payouts.payout_status in ('failed', 'canceled')
+
+),
+
+with_return as (
+
+    select
+        payouts.account_id,
+        payouts.payout_id,
+        payouts.currency,
+        payouts.payout_amount_minor,
+        payouts.payout_status,
+        payouts.reversed_by_payout_id,
+        return_rows.balance_transaction_id as return_balance_transaction_id,
+        return_rows.gross_amount_minor as return_gross_amount_minor,
+        return_rows.created_at as failed_at,
+        return_rows.settled_in_payout_id as returned_in_payout_id,
+        coalesce(
+            return_rows.source_object_id = payouts.payout_id
+            and return_rows.currency = payouts.currency
+            and return_rows.gross_amount_minor
+            = coalesce(-own_rows.own_row_gross_amount_minor, payouts.payout_amount_minor),
+            false
+        ) as is_return_right
+    from payouts
+    inner join own_rows
+        on
+            payouts.account_id = own_rows.account_id
+            and payouts.payout_id = own_rows.payout_id
+    left join return_rows
+        on
+            payouts.account_id = return_rows.account_id
+            and payouts.payout_id = return_rows.payout_id
+            and return_rows.preference = 1
+
+)
+
+select
+    account_id,
+    payout_id,
+    currency,
+    payout_amount_minor,
+    payout_status,
+    return_balance_transaction_id,
+    return_gross_amount_minor,
+    failed_at,
+    returned_in_payout_id,
+    payout_status in ('failed', 'canceled') and not is_return_right as is_return_missing,
+    case
+        when payout_status = 'canceled' then 'canceled'
+        when payout_status = 'failed' and not is_return_right then 'failed_return_missing'
+        when payout_status = 'failed' and returned_in_payout_id is not null then 'failed_repaid'
+        when payout_status = 'failed' then 'failed_in_balance'
+        when reversed_by_payout_id is not null then 'reversed'
+        when payout_status = 'paid' then 'paid'
+        else 'expected'
+    end as settlement_status,
+    case when payout_status = 'paid' then payout_amount_minor else 0 end as cash_minor
+from with_return

@@ -1,0 +1,233 @@
+-- What is wrong with single balance transactions, one row per transaction, payout and kind.
+with
+
+listed as (
+
+    select * from {{ ref('int_payout_transactions_checked') }}
+
+),
+
+ledger as (
+
+    select * from {{ ref('int_balance_transactions_attributed') }}
+
+),
+
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+known_types as (
+
+    select * from {{ ref('balance_transaction_types') }}
+
+),
+
+known_categories as (
+
+    select * from {{ ref('reporting_categories') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('int_currencies_known') }}
+
+),
+
+transaction_in_two_payouts as (
+
+    select
+        account_id,
+        payout_id,
+        balance_transaction_id,
+        currency,
+        net_amount_minor as amount_minor,
+        'transaction_in_two_payouts' as exception_type,
+        'error' as severity,
+        'is listed in this payout and in another one too: it can be paid out only once'
+            as finding
+    from listed
+    where is_in_two_payouts
+
+),
+
+orphan_payout_transaction as (
+
+    select
+        account_id,
+        payout_id,
+        balance_transaction_id,
+        currency,
+        net_amount_minor as amount_minor,
+        'orphan_payout_transaction' as exception_type,
+        'error' as severity,
+        'is listed in this payout but is not among the account''s transactions' as finding
+    from listed
+    where is_orphan
+
+),
+
+currency_mismatch as (
+
+    select
+        account_id,
+        payout_id,
+        balance_transaction_id,
+        currency,
+        net_amount_minor as amount_minor,
+        'currency_mismatch' as exception_type,
+        'error' as severity,
+        'is listed in a payout in ' || upper(payout_currency) as finding
+    from listed
+    where is_of_another_currency
+
+),
+
+component_differs as (
+
+    select
+        account_id,
+        payout_id,
+        balance_transaction_id,
+        currency,
+        net_amount_minor as amount_minor,
+        'component_differs' as exception_type,
+        'error' as severity,
+        'reads otherwise in the payout''s list (net '
+        || cast(net_amount_minor as varchar) || ' minor units) than in the account''s '
+        || 'transactions (net ' || cast(ledger_net_amount_minor as varchar)
+        || '), or its gross less its fee is not its net' as finding
+    from listed
+    where is_different_in_ledger
+
+),
+
+not_adding_up as (
+
+    select
+        ledger.account_id,
+        ledger.payout_id,
+        ledger.balance_transaction_id,
+        ledger.currency,
+        ledger.net_amount_minor as amount_minor,
+        'component_differs' as exception_type,
+        'error' as severity,
+        'does not add up in itself: gross ' || cast(ledger.gross_amount_minor as varchar)
+        || ', fee ' || cast(ledger.fee_amount_minor as varchar)
+        || ' (its details add up to '
+        || coalesce(cast(ledger.fee_details_amount_minor as varchar), 'an unknown sum')
+        || '), net ' || cast(ledger.net_amount_minor as varchar)
+        || ' minor units' as finding
+    from ledger
+    left join component_differs
+        on
+            ledger.account_id = component_differs.account_id
+            and ledger.balance_transaction_id = component_differs.balance_transaction_id
+    where
+        component_differs.balance_transaction_id is null
+        and (
+            ledger.gross_amount_minor - ledger.fee_amount_minor != ledger.net_amount_minor
+            or ledger.fee_details_amount_minor != ledger.fee_amount_minor
+        )
+
+),
+
+unknown_category as (
+
+    select
+        ledger.account_id,
+        ledger.payout_id,
+        ledger.balance_transaction_id,
+        ledger.currency,
+        ledger.net_amount_minor as amount_minor,
+        'unknown_category' as exception_type,
+        'warning' as severity,
+        'is of a kind that Stripe does not document: type ' || ledger.type
+        || ', reporting category ' || ledger.reporting_category as finding
+    from ledger
+    left join known_types on ledger.type = known_types.type
+    left join known_categories
+        on ledger.reporting_category = known_categories.reporting_category
+    where known_types.type is null or known_categories.reporting_category is null
+
+),
+
+unsettled as (
+
+    select
+        ledger.account_id,
+        ledger.balance_transaction_id,
+        ledger.currency,
+        ledger.net_amount_minor,
+        ledger.available_on_date,
+        count(*) as later_payout_count
+    from ledger
+    inner join payouts
+        on
+            ledger.account_id = payouts.account_id
+            and ledger.currency = payouts.currency
+            and ledger.available_at < payouts.created_at
+    where
+        ledger.attribution_status = 'unsettled'
+        and payouts.stripe_reconciliation_status = 'completed'
+    group by
+        ledger.account_id,
+        ledger.balance_transaction_id,
+        ledger.currency,
+        ledger.net_amount_minor,
+        ledger.available_on_date
+
+),
+
+unsettled_too_long as (
+
+    select
+        account_id,
+        cast(null as varchar) as payout_id,
+        balance_transaction_id,
+        currency,
+        net_amount_minor as amount_minor,
+        'unsettled_too_long' as exception_type,
+        'warning' as severity,
+        'has been available since ' || cast(available_on_date as varchar) || ' and is in none of '
+        || 'the ' || cast(later_payout_count as varchar) || ' payouts made since' as finding
+    from unsettled
+    where later_payout_count >= 2
+
+),
+
+found as (
+
+    select * from transaction_in_two_payouts
+    union all
+    select * from orphan_payout_transaction
+    union all
+    select * from currency_mismatch
+    union all
+    select * from component_differs
+    union all
+    select * from not_adding_up
+    union all
+    select * from unknown_category
+    union all
+    select * from unsettled_too_long
+
+)
+
+select
+    found.exception_type,
+    found.severity,
+    found.account_id,
+    found.payout_id,
+    found.balance_transaction_id,
+    found.currency,
+    found.amount_minor,
+    cast(null as date) as outstanding_since,
+    'The transaction ' || found.balance_transaction_id || ' of '
+    || {{ money_text('found.amount_minor', 'found.currency', 'currencies.minor_unit_exponent') }}
+    || ' ' || found.finding || '.' as explanation
+from found
+inner join currencies on found.currency = currencies.currency

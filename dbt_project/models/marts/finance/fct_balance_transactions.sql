@@ -1,0 +1,47 @@
+with
+
+transactions as (
+
+    select * from {{ ref('int_balance_transactions_attributed') }}
+
+),
+
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('int_currencies_known') }}
+
+)
+
+select
+    transactions.account_id,
+    transactions.balance_transaction_id,
+    transactions.payout_id,
+    payouts.payout_status,
+    transactions.attribution_status,
+    transactions.type,
+    transactions.reporting_category,
+    transactions.currency,
+    transactions.gross_amount_minor,
+    transactions.fee_amount_minor,
+    transactions.net_amount_minor,
+    {{ major_units('transactions.net_amount_minor', 'currencies.major_per_minor') }}
+        as net_amount,
+    transactions.created_at,
+    transactions.available_on_date,
+    transactions.source_object_id,
+    transactions.description,
+    transactions.balance_type,
+    transactions.is_available,
+    transactions.exchange_rate
+from transactions
+inner join currencies on transactions.currency = currencies.currency
+left join payouts
+    on
+        transactions.account_id = payouts.account_id
+        and transactions.payout_id = payouts.payout_id

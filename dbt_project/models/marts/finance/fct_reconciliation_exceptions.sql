@@ -1,0 +1,42 @@
+with
+
+found as (
+
+    select * from {{ ref('int_exceptions_found') }}
+
+),
+
+first_seen as (
+
+    select * from {{ ref('int_exceptions_first_seen') }}
+
+),
+
+aged as (
+
+    select
+        found.*,
+        first_seen.first_seen_at,
+        {{ days_outstanding(
+            'coalesce(found.outstanding_since, cast(first_seen.first_seen_at as date))'
+        ) }} as days_outstanding
+    from found
+    inner join first_seen on found.exception_id = first_seen.exception_id
+
+)
+
+select
+    exception_id,
+    exception_type,
+    severity,
+    account_id,
+    payout_id,
+    balance_transaction_id,
+    cast(null as varchar) as bank_statement_line_id,
+    currency,
+    amount_minor,
+    first_seen_at,
+    days_outstanding,
+    {{ aging_bucket('days_outstanding') }} as aging_bucket,
+    explanation
+from aged

@@ -1,0 +1,26 @@
+with
+
+source as (
+
+    select * from {{ source('stripe', 'account_syncs') }}
+
+),
+
+completed_loads as (
+
+    select load_id
+    from {{ source('stripe', '_dlt_loads') }}
+    where status = 0
+
+)
+
+select
+    source.account_id,
+    source.run_id,
+    source.status as access_status,
+    source.error as access_error,
+    {{ epoch_to_timestamp('source.created_from') }} as created_from_at,
+    {{ epoch_to_timestamp('source.created_through') }} as created_through_at,
+    source._dlt_load_id as load_id
+from source
+inner join completed_loads on source._dlt_load_id = completed_loads.load_id
