@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import dlt
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from loader.settings import Mode
 from loader.sources.account_reader import AccountReader, Reading
@@ -30,6 +31,10 @@ from loader.warehouse import AccountHistory, Warehouse
 BATCH_ROWS = 50_000
 
 ACCOUNTS_AT_ONCE = 12
+
+
+class LoadError(Exception):
+    """Rows that were read could not be written to the warehouse."""
 
 
 class SyncProgress(Protocol):
@@ -203,4 +208,11 @@ class _BatchLoader:
             self.rows.update(batch.counts())
 
     def _load(self, batch: Batch) -> None:
-        self._pipeline.run(stripe_connect(batch))
+        source = stripe_connect(batch)
+        try:
+            self._pipeline.run(source)
+        except PipelineStepFailed as failure:
+            raise LoadError(
+                f"What was read could not be written to the warehouse: {failure.exception}. "
+                "Run again: what was already loaded is kept."
+            ) from failure

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -51,12 +51,11 @@ class LooseEnds:
     """Ids of payouts' own and failure rows that are older than the window."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Warehouse:
     """The warehouse of one platform account in one mode."""
 
     path: Path
-    _connection_settings: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -110,7 +109,8 @@ class Warehouse:
         with self.connect() as connection:
             if not _has_raw_tables(connection):
                 return {}
-            windows = connection.execute(_WINDOWS).fetchall()
+            connection.execute(_WINDOWS_READ)
+            windows = connection.execute("from windows_read").fetchall()
             listed = _sets(connection.execute(_LISTED_PAYOUTS).fetchall())
             unfinished = _sets(connection.execute(_OPEN_PAYOUTS).fetchall())
             about_payouts = _sets(connection.execute(_ROWS_ABOUT_PAYOUTS).fetchall())
@@ -137,6 +137,7 @@ class Warehouse:
     def loose_ends(self) -> dict[str, LooseEnds]:
         """Answer, by account, what has to be looked up before anything is called missing."""
         with self.connect() as connection:
+            connection.execute(_WINDOWS_READ)
             unconfirmed = connection.execute(_UNCONFIRMED_ROWS).fetchall()
             before_window = connection.execute(_ROWS_BEFORE_WINDOW).fetchall()
         created, ids = defaultdict(list), defaultdict(list)
@@ -166,12 +167,14 @@ def _sets(rows: list[tuple[str, str]]) -> defaultdict[str, frozenset[str]]:
     return defaultdict(frozenset, {a: frozenset(items) for a, items in gathered.items()})
 
 
-_WINDOWS = """
+_WINDOWS_READ = """
+    create or replace temporary view windows_read as
     select
         account_id,
-        case when bool_or(created_from is null) then null else min(created_from) end,
-        max(created_through),
-        max(payouts_through)
+        case when bool_or(created_from is null) then null else min(created_from) end
+            as created_from,
+        max(created_through) as created_through,
+        max(payouts_through) as payouts_through
     from stripe.account_syncs
     where
         status = 'readable'
@@ -201,16 +204,14 @@ _ROWS_ABOUT_PAYOUTS = """
     select account_id, id from stripe.payout_transactions where source like 'po\\_%' escape '\\'
 """
 
-_UNCONFIRMED_ROWS = f"""
-    with windows(account_id, created_from, created_through, payouts_through) as ({_WINDOWS})
-
+_UNCONFIRMED_ROWS = """
     select distinct listed.account_id, listed.created
     from stripe.payout_transactions as listed
-    inner join windows
+    inner join windows_read
         on
-            listed.account_id = windows.account_id
-            and listed.created >= coalesce(windows.created_from, listed.created)
-            and listed.created <= windows.created_through
+            listed.account_id = windows_read.account_id
+            and listed.created >= coalesce(windows_read.created_from, listed.created)
+            and listed.created <= windows_read.created_through
     where not exists (
         select 1
         from stripe.balance_transactions as ledger
@@ -219,12 +220,8 @@ _UNCONFIRMED_ROWS = f"""
     order by all
 """
 
-_ROWS_BEFORE_WINDOW = f"""
-    with
-
-    windows(account_id, created_from, created_through, payouts_through) as ({_WINDOWS}),
-
-    named as (
+_ROWS_BEFORE_WINDOW = """
+    with named as (
         select account_id, created, balance_transaction as id from stripe.payouts
         union all
         select account_id, created, failure_balance_transaction from stripe.payouts
@@ -232,8 +229,8 @@ _ROWS_BEFORE_WINDOW = f"""
 
     select distinct named.account_id, named.id
     from named
-    inner join windows
-        on named.account_id = windows.account_id and named.created < windows.created_from
+    inner join windows_read
+        on named.account_id = windows_read.account_id and named.created < windows_read.created_from
     where
         named.id is not null
         and not exists (

@@ -75,40 +75,42 @@ def stripe_connect(batch: Batch) -> Iterator[DltResource]:
 
     Every table is made even when the batch has no row of it. Types are frozen: a value of another
     type stops the load. New columns are added.
+
+    Raises:
+        UnexpectedAnswerError: a row does not have the shape that Stripe documents.
     """
     for table in RAW_TABLES:
         yield _resource(table, batch.rows(table))
 
 
 def _resource(table: RawTable, rows: list[Row]) -> DltResource:
-    columns = {name: _column_hint(table, name) for name in table.columns}
+    columns: Any = {name: _column_hint(table, name) for name in table.columns}
     if table in _RECORDS_OF_READING:
         columns |= {n: {"name": n, "data_type": "text", "nullable": True} for n in _LOAD_COLUMNS}
     if table is PAYOUT_TRANSACTIONS:
         # The merge key alone: every row of a payout that is listed again is replaced.
         columns["is_cleared"]["hard_delete"] = True
-        keys: dict[str, Any] = {"merge_key": table.key}
-        strategy = "delete-insert"
+        keys: Any = {"merge_key": table.key}
+        disposition: Any = {"disposition": "merge", "strategy": "delete-insert"}
     else:
         keys = {"primary_key": table.key}
-        strategy = "upsert"
-    return dlt.resource(
-        _items(table, rows),
+        disposition = {"disposition": "merge", "strategy": "upsert"}
+    resource: DltResource = dlt.resource(
+        [_item(table, rows)],
         name=table.name,
-        write_disposition={"disposition": "merge", "strategy": strategy},
+        write_disposition=disposition,
         columns=columns,
         file_format="parquet",
         schema_contract={"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
         **keys,
     )
+    return resource
 
 
-def _items(table: RawTable, rows: list[Row]) -> Iterator[Any]:
+def _item(table: RawTable, rows: list[Row]) -> object:
+    """Answer what dlt gets: arrow, or dicts where it has to stamp its load id on them."""
     arrow = table.arrow(rows)
-    if table in _RECORDS_OF_READING:
-        yield from [arrow.to_pylist()] if rows else [arrow]
-    else:
-        yield arrow
+    return arrow.to_pylist() if table in _RECORDS_OF_READING and rows else arrow
 
 
 def _column_hint(table: RawTable, name: str) -> dict[str, Any]:

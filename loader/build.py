@@ -1,0 +1,101 @@
+"""Runs the dbt project on the warehouse: first the models, then the tests.
+
+Two steps, because a test that fails must not keep a model from being built: finance has to see
+the break in the published tables.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
+
+
+class BuildError(Exception):
+    """A model could not be built; the message names it."""
+
+
+@dataclass(frozen=True)
+class DbtProject:
+    """The dbt project, pointed at one warehouse and one as-of moment (UTC)."""
+
+    warehouse_path: Path
+    target_dir: Path
+    as_of: datetime
+
+    def run_models(self) -> None:
+        """Build seeds and models.
+
+        Raises:
+            BuildError: one could not be built, or the project can't be read.
+        """
+        results = self._invoke("build", "--resource-type", "seed", "--resource-type", "model")
+        failed = [r for r in results if r.status in {"error", "fail", "skipped"}]
+        if failed:
+            first = failed[0]
+            raise BuildError(
+                f"The model {first.node.name} could not be built: {first.message}\n"
+                f"Nothing was published. The log is in {self.target_dir / 'dbt.log'}."
+            )
+
+    def run_tests(self) -> list[TestFailure]:
+        """Run every data test; answer those that do not hold.
+
+        Raises:
+            BuildError: a test could not be run at all.
+        """
+        results = self._invoke("test", "--resource-type", "test")
+        broken = [r for r in results if r.status == "error"]
+        if broken:
+            raise BuildError(f"The test {broken[0].node.name} can't run: {broken[0].message}")
+        return [
+            TestFailure(r.node.name, r.failures, r.node.relation_name)
+            for r in results
+            if r.status == "fail"
+        ]
+
+    def write_docs(self, path: Path) -> None:
+        """Write the dbt docs, lineage included, as one offline HTML file."""
+        self._invoke("docs", "generate", "--static")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.target_dir / "static_index.html", path)
+
+    def _invoke(self, *command: str) -> Sequence[Any]:
+        os.environ["TIEOUT_DBT_WAREHOUSE"] = str(self.warehouse_path)
+        directories = {
+            "--project-dir": DBT_PROJECT,
+            "--profiles-dir": DBT_PROJECT,
+            "--target-path": self.target_dir,
+            "--log-path": self.target_dir,
+        }
+        arguments = [str(part) for pair in directories.items() for part in pair]
+        as_of = self.as_of.strftime("%Y-%m-%d %H:%M:%S")
+        try:
+            outcome = dbtRunner().invoke(
+                [*command, *arguments, "--vars", f"{{as_of: '{as_of}'}}", "--quiet"]
+                + ["--log-level", "none", "--no-use-colors"]
+            )
+        finally:
+            # dbt keeps the file locked as long as this process lives.
+            DuckDBConnectionManager.close_all_connections()
+        if outcome.exception is not None:
+            raise BuildError(f"dbt could not {command[0]}: {outcome.exception}")
+        return getattr(outcome.result, "results", [])
+
+
+@dataclass(frozen=True)
+class TestFailure:
+    """A dbt test that does not hold, and the table that keeps the rows that break it."""
+
+    name: str
+    failures: int
+    stored_in: str | None = field(default=None)

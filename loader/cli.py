@@ -1,0 +1,153 @@
+"""The command line, `tieout`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loader.settings import Settings, SettingsError, load_settings, silence_telemetry
+
+if TYPE_CHECKING:
+    from loader.console import SyncDisplay
+    from loader.job import Job
+
+app = typer.Typer(
+    help="Proves that every Stripe payout of a platform and its connected accounts ties out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Full = Annotated[
+    bool, typer.Option("--full", help="Read everything again, whatever was read before.")
+]
+Broken = Annotated[
+    bool,
+    typer.Option(
+        "--broken", help="Plant discrepancies in the sandbox, to see how they are caught."
+    ),
+]
+
+
+@app.command()
+def reconcile(full: Full = False, broken: Broken = False) -> None:
+    """Sync, build, test, publish and export; exit 3 if an error is open."""
+    from loader.console import show_mode, show_summary
+    from loader.job import JobOptions
+
+    with _job() as (job, display):
+        show_mode(job.settings)
+        with display.shown():
+            record = job.reconcile(JobOptions(full=full, broken=broken))
+        show_summary(record, job.settings)
+    raise typer.Exit(record.exit_code)
+
+
+@app.command()
+def sync(full: Full = False, broken: Broken = False) -> None:
+    """Load what is new from Stripe into the warehouse, and nothing more."""
+    from loader.console import console, show_mode
+    from loader.job import JobOptions
+
+    with _job() as (job, display):
+        show_mode(job.settings)
+        with job.lock(), display.shown():
+            result = job.sync(JobOptions(full=full, broken=broken))
+        for account_id, error in sorted(result.errors.items()):
+            console.print(f"{account_id}: {error}")
+        console.print(
+            f"Loaded {result.rows.total():,} rows with {result.requests.total():,} requests."
+        )
+
+
+@app.command()
+def build() -> None:
+    """Build and test the dbt models; exit 3 if a test fails."""
+    from loader.console import console
+
+    with _job() as (job, _), job.lock():
+        failed = job.build()
+        for failure in failed:
+            console.print(f"Test failed: {failure.name} ({failure.failures} rows)")
+        console.print("The models are built; publish them with `tieout publish`.")
+    raise typer.Exit(3 if failed else 0)
+
+
+@app.command()
+def publish() -> None:
+    """Replace the DuckDB file for BI tools with the models as built."""
+    with _job() as (job, _), job.lock():
+        job.publish()
+
+
+@app.command()
+def export() -> None:
+    """Write the published tables and the itemised payouts as CSV, JSON and Parquet."""
+    with _job() as (job, _), job.lock():
+        job.export()
+
+
+@app.command()
+def docs() -> None:
+    """Write the dbt docs with lineage as one offline HTML file."""
+    from loader.console import console
+
+    with _job() as (job, _), job.lock():
+        job.docs()
+        console.print(f"Open {job.settings.mode_dir / 'docs.html'} in a browser.")
+
+
+@app.command()
+def status() -> None:
+    """Show what the last run published: accounts, how far they are synced, open exceptions."""
+    from loader.console import show_status
+
+    with _job() as (job, _):
+        show_status(job.settings)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def sandbox(context: typer.Context) -> None:
+    """Run the local Stripe by itself, to try requests on; `--help` lists its options."""
+    from loader.sandbox.__main__ import main as run_sandbox
+
+    raise typer.Exit(run_sandbox(context.args))
+
+
+@contextmanager
+def _job() -> Iterator[tuple[Job, SyncDisplay]]:
+    """Set a job up; turn what a user can mend into a sentence and an exit code."""
+    settings = _settings()
+    silence_telemetry()
+    from loader.console import SyncDisplay, error_console
+    from loader.job import FAILED, RUN_ERRORS, WRONG_SETTINGS, Job
+
+    display = SyncDisplay()
+    try:
+        yield Job(settings, display), display
+    except SettingsError as error:
+        error_console.print(f"[bold red]Settings:[/] {error}", highlight=False)
+        raise typer.Exit(WRONG_SETTINGS) from None
+    except RUN_ERRORS as error:
+        error_console.print(f"[bold red]Failed:[/] {error}", highlight=False)
+        raise typer.Exit(FAILED) from None
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        sys.stderr.write(f"Settings: {error}\n")
+        raise typer.Exit(2) from None
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

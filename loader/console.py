@@ -1,0 +1,199 @@
+"""What a run says to the person who started it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from loader.publish import reading
+from loader.run_record import RunRecord
+from loader.settings import Mode, Settings
+
+EXCEPTIONS_SHOWN = 12
+
+console = Console()
+error_console = Console(stderr=True)
+
+
+class SyncDisplay:
+    """Shows accounts and rows as they come in."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("Reading Stripe"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("accounts, {task.fields[rows]:,} rows"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("sync", total=None, rows=0)
+        self._rows = 0
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the progress for as long as the block runs."""
+        with self._progress:
+            yield
+
+    def accounts_found(self, count: int) -> None:
+        """Set how many accounts there are to read."""
+        self._progress.update(self._task, total=count)
+
+    def account_read(self, account_id: str, status: str) -> None:
+        """Advance by one account; one that was not readable gets a line of its own."""
+        self._progress.advance(self._task)
+        if status != "readable":
+            self._progress.console.print(f"Account {account_id} is {status}.")
+
+    def rows_read(self, count: int) -> None:
+        """Count rows."""
+        self._rows += count
+        self._progress.update(self._task, rows=self._rows)
+
+
+def show_mode(settings: Settings) -> None:
+    """Say which Stripe is read; loudly where it is only the sandbox."""
+    if settings.mode is Mode.SANDBOX:
+        console.rule("[bold yellow]SANDBOX: made-up data, not your Stripe account")
+        console.print(
+            "No STRIPE_API_KEY is set, so this runs on the bundled sandbox. "
+            "To reconcile your own platform, put your key into .env (see .env.example)."
+        )
+    else:
+        console.print(
+            f"Reading Stripe in {settings.mode.value} mode from {settings.stripe_api_base}"
+        )
+
+
+def show_summary(record: RunRecord, settings: Settings) -> None:
+    """Print what ties out, what does not, and where to look."""
+    with reading(settings.published_path) as connection:
+        payouts = connection.execute(_BY_CURRENCY).fetchall()
+        exceptions = connection.execute(_WORST_EXCEPTIONS).fetchall()
+    console.print()
+    console.print(_payout_table(payouts))
+    console.print(_accounts_line(record))
+    if exceptions:
+        console.print(_exception_table(exceptions, sum(e["count"] for e in record.exceptions)))
+    for failed in record.failed_tests:
+        console.print(f"[red]Test failed:[/] {failed['test']} ({failed['failures']} rows)")
+    _show_files(settings.mode_dir)
+    console.print(_verdict(record))
+
+
+def _payout_table(rows: list[tuple[object, ...]]) -> Table:
+    table = Table(title="Payouts by currency", title_justify="left")
+    table.add_column("Currency")
+    for name in ("Payouts", "Reconciled", "By hand or instant", "In progress", "Unreconciled"):
+        table.add_column(name, justify="right")
+    table.add_column("Reconciled amount", justify="right")
+    table.add_column("Difference", justify="right")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    return table
+
+
+def _accounts_line(record: RunRecord) -> str:
+    accounts = ", ".join(f"{count} {status}" for status, count in sorted(record.accounts.items()))
+    rows = record.transactions_by_status
+    statuses = ", ".join(f"{count:,} {status}" for status, count in rows.items())
+    return (
+        f"Accounts: {accounts}. Transactions: {statuses}. "
+        f"Requests to Stripe: {record.requests_total:,}."
+    )
+
+
+def _exception_table(rows: list[tuple[object, ...]], total: int) -> Table:
+    title = f"Open exceptions ({total})"
+    if total > len(rows):
+        title += f", the {len(rows)} largest; all are in exports/fct_reconciliation_exceptions.csv"
+    table = Table(title=title, title_justify="left", show_lines=True)
+    for name in ("Severity", "Exception", "Account", "Payout", "What is wrong"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    return table
+
+
+def _show_files(folder: Path) -> None:
+    console.print(f"For BI tools: {folder / 'reconciliation.duckdb'} (schema finance)")
+    console.print(f"For spreadsheets: {folder / 'exports'}")
+
+
+def _verdict(record: RunRecord) -> str:
+    if record.has_open_error or record.failed_tests:
+        return "[bold red]It does not all tie out: see the exceptions above.[/]"
+    return "[bold green]Everything that is due ties out.[/]"
+
+
+_BY_CURRENCY = """
+    select
+        upper(payouts.currency),
+        count(*),
+        count(*) filter (where payouts.is_reconciled),
+        count(*) filter (where payouts.reconciliation_status = 'not_itemizable'),
+        count(*) filter (where payouts.reconciliation_status = 'in_progress'),
+        count(*) filter (where payouts.reconciliation_status = 'unreconciled'),
+        format(
+            '{:,.' || any_value(currencies.minor_unit_exponent) || 'f}',
+            coalesce(sum(payouts.payout_amount) filter (where payouts.is_reconciled), 0)::double
+        ),
+        format(
+            '{:,.' || any_value(currencies.minor_unit_exponent) || 'f}',
+            (
+                coalesce(
+                    sum(payouts.difference_minor) filter (
+                        where payouts.reconciliation_status = 'unreconciled'
+                    ), 0
+                ) * any_value(currencies.major_per_minor)
+            )::double
+        )
+    from finance.fct_payout_reconciliation as payouts
+    inner join finance.dim_currencies as currencies using (currency)
+    group by payouts.currency
+    order by payouts.currency
+"""
+
+_WORST_EXCEPTIONS = f"""
+    select severity, exception_type, account_id, payout_id, explanation
+    from finance.fct_reconciliation_exceptions
+    order by severity, exception_type, exception_id
+    limit {EXCEPTIONS_SHOWN}
+"""
+
+
+def show_status(settings: Settings) -> None:
+    """Print the accounts of the published file and how many exceptions each has open."""
+    if not settings.published_path.exists():
+        console.print(f"Nothing is published in {settings.mode_dir} yet: run `make reconcile`.")
+        return
+    with reading(settings.published_path) as connection:
+        rows = connection.execute(_STATUS).fetchall()
+    table = Table(title=f"Accounts in {settings.mode.value} mode", title_justify="left")
+    for name in ("Account", "Name", "Access", "Synced through (UTC)", "Open exceptions", "Error"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+_STATUS = """
+    select
+        accounts.account_id,
+        accounts.account_name,
+        accounts.access_status,
+        accounts.synced_through,
+        count(exceptions.exception_id),
+        accounts.access_error
+    from finance.dim_accounts as accounts
+    left join finance.fct_reconciliation_exceptions as exceptions
+        on accounts.account_id = exceptions.account_id
+    group by all
+    order by accounts.is_platform_account desc, accounts.account_id
+"""

@@ -1,0 +1,199 @@
+"""The whole job in order: sync, build, test, publish, export, and the record of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from filelock import FileLock, Timeout
+
+from loader.build import BuildError, DbtProject, TestFailure
+from loader.exports import write_exports
+from loader.publish import PublishError, publish
+from loader.run_record import RunRecord
+from loader.sandbox.options import SandboxOptions
+from loader.sandbox.process import SandboxProcess, SandboxStartError
+from loader.sandbox.state import STATE_FILE, SandboxStateError, load_or_create
+from loader.settings import Mode, Settings, SettingsError
+from loader.stripe_api.client import StripeAccess
+from loader.stripe_api.errors import StripeReadError
+from loader.sync import LoadError, SyncProgress, SyncRequest, SyncResult, sync
+from loader.warehouse import Warehouse, WarehouseError
+
+OK, FAILED, WRONG_SETTINGS, EXCEPTION_OPEN = 0, 1, 2, 3
+
+# What a run may end with that is not a fault of ours: each carries a sentence for the user.
+RUN_ERRORS = (
+    StripeReadError,
+    LoadError,
+    WarehouseError,
+    BuildError,
+    PublishError,
+    SandboxStartError,
+    SandboxStateError,
+)
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What a user asks of one run."""
+
+    full: bool = False
+    """Read everything again, whatever was read before."""
+    broken: bool = False
+    """Plant discrepancies in the sandbox."""
+
+
+class Job:
+    """The steps of a run over one mode's folder; each can be run alone."""
+
+    def __init__(self, settings: Settings, progress: SyncProgress) -> None:
+        self.settings = settings
+        self._progress = progress
+        self._warehouse = Warehouse(settings.warehouse_path)
+        self._dbt = DbtProject(settings.warehouse_path, settings.mode_dir / "dbt", settings.as_of)
+
+    def reconcile(self, options: JobOptions) -> RunRecord:
+        """Run the whole job; answer its record, which is written to `run.json` too.
+
+        Raises:
+            one of RUN_ERRORS: the run failed and nothing was published.
+            SettingsError: the settings are wrong; nothing was written.
+        """
+        settings = self.settings
+        record = RunRecord(mode=settings.mode.value, as_of=settings.as_of.isoformat())
+        with self.lock():
+            try:
+                with record.step("sync"):
+                    self._note_sync(record, self.sync(options))
+                with record.step("build"):
+                    self._dbt.run_models()
+                with record.step("test"):
+                    failed = self._dbt.run_tests()
+                with record.step("publish"):
+                    self.publish()
+                with record.step("export"):
+                    self.export()
+                record.count_findings(settings.published_path)
+                record.failed_tests = [
+                    {"test": f.name, "failures": f.failures, "stored_in": f.stored_in}
+                    for f in failed
+                ]
+                record.exit_code = EXCEPTION_OPEN if failed or record.has_open_error else OK
+            except RUN_ERRORS as error:
+                record.error = str(error)
+                raise
+            finally:
+                if record.platform_account_id or record.error:
+                    record.write(settings.mode_dir / "run.json")
+        return record
+
+    def sync(self, options: JobOptions) -> SyncResult:
+        """Load what is new from Stripe, or from the bundled sandbox where there is no key."""
+        with self._stripe(options) as access:
+            request = SyncRequest(
+                access=access,
+                mode=self.settings.mode,
+                warehouse=self._warehouse,
+                pipelines_dir=self.settings.mode_dir / "dlt",
+                requests_per_second=self.settings.request_rate,
+                start=self.settings.start_epoch,
+                full=options.full,
+            )
+            return sync(request, self._progress)
+
+    def build(self) -> list[TestFailure]:
+        """Build the models, then test them; answer the tests that fail."""
+        self._need_warehouse()
+        self._dbt.run_models()
+        return self._dbt.run_tests()
+
+    def publish(self) -> None:
+        """Replace the file for BI tools."""
+        self._need_warehouse()
+        publish(self.settings.warehouse_path, self.settings.published_path)
+
+    def export(self) -> None:
+        """Replace the exports."""
+        self._need_warehouse()
+        write_exports(self.settings.warehouse_path, self.settings.mode_dir / "exports")
+
+    def docs(self) -> None:
+        """Write the dbt docs as one offline HTML file."""
+        self._need_warehouse()
+        self._dbt.write_docs(self.settings.mode_dir / "docs.html")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other runs out of this mode's folder.
+
+        Raises:
+            WarehouseError: another run is at work.
+        """
+        self.settings.mode_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.settings.mode_dir / ".lock", timeout=0):
+                yield
+        except Timeout:
+            raise WarehouseError(
+                f"Another run is at work in {self.settings.mode_dir}. Wait until it ends, then "
+                "run again."
+            ) from None
+
+    def _need_warehouse(self) -> None:
+        if not self.settings.warehouse_path.exists():
+            raise WarehouseError(
+                f"There is no warehouse at {self.settings.warehouse_path} yet. Run "
+                "`make reconcile` first."
+            )
+
+    @contextmanager
+    def _stripe(self, options: JobOptions) -> Iterator[StripeAccess]:
+        key = self.settings.stripe_api_key
+        if key is not None:
+            if options.broken:
+                raise SettingsError("--broken is for the sandbox: unset STRIPE_API_KEY")
+            yield StripeAccess(key.get_secret_value(), self.settings.stripe_api_base)
+            return
+        with SandboxProcess(self._sandbox_options(options)) as sandbox:
+            yield StripeAccess(sandbox.api_key, sandbox.base_url)
+
+    def _sandbox_options(self, options: JobOptions) -> SandboxOptions:
+        on_disk = load_or_create(self.settings.mode_dir, self.settings.as_of, options.broken)
+        if on_disk.broken_changed:
+            self._forget_sandbox()
+        state = on_disk.state
+        if self.settings.as_of.date() < state.first_day:
+            raise SettingsError(
+                f"TIEOUT_AS_OF: the sandbox in {self.settings.mode_dir} begins on "
+                f"{state.first_day}. Choose a later day, or delete that folder."
+            )
+        return SandboxOptions(
+            first_day=state.first_day,
+            as_of=self.settings.as_of,
+            seed=state.seed,
+            broken=state.broken,
+        )
+
+    def _forget_sandbox(self) -> None:
+        """Throw away what was loaded from the sandbox's other story; it is made-up data."""
+        if self.settings.mode is not Mode.SANDBOX:
+            return
+        for path in self.settings.mode_dir.iterdir():
+            if path.name in {STATE_FILE, ".lock"}:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name.startswith("warehouse.duckdb"):
+                path.unlink()
+
+    @staticmethod
+    def _note_sync(record: RunRecord, result: SyncResult) -> None:
+        record.platform_account_id = result.platform_account_id
+        record.requests = dict(sorted(result.requests.items()))
+        record.requests_total = result.requests.total()
+        record.rows_loaded = dict(result.rows)
+        record.accounts = dict(result.accounts)
+        record.account_errors = dict(sorted(result.errors.items()))

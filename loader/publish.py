@@ -1,0 +1,128 @@
+"""Publishes the `finance` tables: the DuckDB file that BI tools open.
+
+It is written beside the one that stands and replaces it in one step, so a reader sees the old or
+the new, never a half.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+SCHEMA = "finance"
+
+# Any DuckDB client from 1.0 on can open it.
+STORAGE_VERSION = "v1.0.0"
+
+
+class PublishError(Exception):
+    """The published file can't be replaced; the message says why and what to do."""
+
+
+def publish(warehouse_path: Path, published_path: Path) -> None:
+    """Copy the `finance` tables into a file of their own and put it in place.
+
+    Rows are ordered by all their columns, so the same data gives the same file contents.
+
+    Raises:
+        PublishError: a write-ahead log lies beside the published file: some program is writing to
+            it, and DuckDB would replay that log into the new file.
+    """
+    unfinished = published_path.with_name(f".{published_path.name}.new")
+    _remove_with_log(unfinished)
+    _refuse_log(published_path)
+    with reading(warehouse_path) as connection:
+        location = str(unfinished).replace("'", "''")
+        connection.execute(
+            f"attach '{location}' as published (read_only false, storage_version '{STORAGE_VERSION}')"
+        )
+        connection.execute(f"create schema published.{SCHEMA}")
+        for table in finance_tables(connection):
+            _copy_table(connection, table)
+        connection.execute("checkpoint published")
+        connection.execute("detach published")
+    _refuse_log(unfinished)
+    _refuse_log(published_path)
+    _flush(unfinished)
+    os.replace(unfinished, published_path)
+    _flush(published_path.parent)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB file read-only, in UTC."""
+    connection = duckdb.connect(str(path), read_only=True)
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def finance_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Answer the names of the tables to publish."""
+    rows = connection.execute(
+        "select table_name from duckdb_tables() "
+        "where database_name = current_database() and schema_name = ? order by table_name",
+        [SCHEMA],
+    )
+    return [name for (name,) in rows.fetchall()]
+
+
+def _copy_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    columns = connection.execute(
+        "select column_name, data_type, is_nullable, comment from duckdb_columns() "
+        "where database_name = current_database() and schema_name = ? and table_name = ? "
+        "order by column_index",
+        [SCHEMA, table],
+    ).fetchall()
+    definitions = ", ".join(
+        f'"{name}" {kind}{"" if nullable else " not null"}' for name, kind, nullable, _ in columns
+    )
+    target = f"published.{SCHEMA}.{table}"
+    connection.execute(f"create table {target} ({definitions})")
+    connection.execute(f"insert into {target} from {SCHEMA}.{table} order by all")  # noqa: S608
+    description = connection.execute(
+        "select comment from duckdb_tables() "
+        "where database_name = current_database() and schema_name = ? and table_name = ?",
+        [SCHEMA, table],
+    ).fetchone()
+    connection.execute(f"comment on table {target} is {literal(description and description[0])}")
+    for name, _, _, comment in columns:
+        connection.execute(f'comment on column {target}."{name}" is {literal(comment)}')
+
+
+def literal(text: str | None) -> str:
+    """Answer a text as SQL writes it."""
+    return "null" if text is None else "'" + text.replace("'", "''") + "'"
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def _refuse_log(path: Path) -> None:
+    if _log_of(path).exists():
+        raise PublishError(
+            f"{_log_of(path)} lies beside the file to publish: a program has it open for writing, "
+            "or was killed while it wrote. Close that program; if none runs, open the file once "
+            "with DuckDB and close it (or delete the .wal), then run again. The last published "
+            "file stands."
+        )
+
+
+def _remove_with_log(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _log_of(path).unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,115 @@
+"""`run.json`: what the last run did, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from loader.publish import reading
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class RunRecord:
+    """One run: when, how long each step took, what it read, what it found, how it ended."""
+
+    mode: str
+    as_of: str
+    started_at: str = field(default_factory=_timestamp)
+    finished_at: str | None = None
+    platform_account_id: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+    requests_total: int = 0
+    rows_loaded: dict[str, int] = field(default_factory=dict)
+    accounts: dict[str, int] = field(default_factory=dict)
+    account_errors: dict[str, str] = field(default_factory=dict)
+    coverage: dict[str, Any] = field(default_factory=dict)
+    payouts_by_status: dict[str, int] = field(default_factory=dict)
+    transactions_by_status: dict[str, int] = field(default_factory=dict)
+    exceptions: list[dict[str, Any]] = field(default_factory=list)
+    failed_tests: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+    exit_code: int = 1
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step of the run."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.monotonic() - started, 3)
+
+    def count_findings(self, published_path: Path) -> None:
+        """Take the counts by status and exception, and the coverage, from the published file."""
+        with reading(published_path) as connection:
+            self.payouts_by_status = dict(connection.execute(_PAYOUTS_BY_STATUS).fetchall())
+            self.transactions_by_status = dict(
+                connection.execute(_TRANSACTIONS_BY_STATUS).fetchall()
+            )
+            self.exceptions = [
+                {"exception_type": kind, "severity": severity, "count": count}
+                for kind, severity, count in connection.execute(_EXCEPTIONS).fetchall()
+            ]
+            coverage = connection.execute(_COVERAGE).fetchone() or (None,) * 3
+        names = ("synced_from", "synced_through", "accounts_readable")
+        self.coverage = {
+            name: value.isoformat() + "Z" if isinstance(value, datetime) else value
+            for name, value in zip(names, coverage, strict=True)
+        }
+
+    @property
+    def has_open_error(self) -> bool:
+        """Whether an exception of severity `error` is open."""
+        return any(found["severity"] == "error" for found in self.exceptions)
+
+    def write(self, path: Path) -> None:
+        """Put the record in place as `run.json`."""
+        self.finished_at = _timestamp()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.new")
+        unfinished.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        os.replace(unfinished, path)
+
+
+_PAYOUTS_BY_STATUS = """
+    select reconciliation_status, count(*)
+    from finance.fct_payout_reconciliation
+    group by all
+    order by all
+"""
+
+_TRANSACTIONS_BY_STATUS = """
+    select attribution_status, count(*)
+    from finance.fct_balance_transactions
+    group by all
+    order by all
+"""
+
+_EXCEPTIONS = """
+    select exception_type, severity, count(*)
+    from finance.fct_reconciliation_exceptions
+    group by all
+    order by all
+"""
+
+# A null start means all history: the earliest window is the one that counts.
+_COVERAGE = """
+    select
+        case when bool_and(synced_from is not null) then min(synced_from) end,
+        max(synced_through),
+        count(*)
+    from finance.dim_accounts
+    where access_status = 'readable'
+"""
