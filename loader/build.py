@@ -17,6 +17,9 @@ from typing import Any
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+# What goes wrong is in the results; the log file keeps the rest.
+_QUIET = ("--quiet", "--log-level", "none", "--no-use-colors")
+
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
 
@@ -81,12 +84,11 @@ class DbtProject:
         as_of = self.as_of.strftime("%Y-%m-%d %H:%M:%S")
         try:
             outcome = dbtRunner().invoke(
-                [*command, *arguments, "--vars", f"{{as_of: '{as_of}'}}", "--quiet"]
-                + ["--log-level", "none", "--no-use-colors"]
+                [*command, *arguments, *_QUIET, "--vars", f"{{as_of: '{as_of}'}}"]
             )
         finally:
             # dbt keeps the file locked as long as this process lives.
-            DuckDBConnectionManager.close_all_connections()
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
         if outcome.exception is not None:
             raise BuildError(f"dbt could not {command[0]}: {outcome.exception}")
         return getattr(outcome.result, "results", [])

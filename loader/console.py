@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,11 @@ from loader.settings import Mode, Settings
 
 EXCEPTIONS_SHOWN = 12
 
-console = Console()
-error_console = Console(stderr=True)
+# Where output goes to a file or a pipe, rich would take 80 columns and cut amounts.
+_WIDTH = None if sys.stdout.isatty() else 110
+
+console = Console(width=_WIDTH)
+error_console = Console(stderr=True, soft_wrap=True)
 
 
 class SyncDisplay:
@@ -75,7 +79,7 @@ def show_summary(record: RunRecord, settings: Settings) -> None:
     """Print what ties out, what does not, and where to look."""
     with reading(settings.published_path) as connection:
         payouts = connection.execute(_BY_CURRENCY).fetchall()
-        exceptions = connection.execute(_WORST_EXCEPTIONS).fetchall()
+        exceptions = connection.execute(_WORST_EXCEPTIONS, [EXCEPTIONS_SHOWN]).fetchall()
     console.print()
     console.print(_payout_table(payouts))
     console.print(_accounts_line(record))
@@ -89,11 +93,10 @@ def show_summary(record: RunRecord, settings: Settings) -> None:
 
 def _payout_table(rows: list[tuple[object, ...]]) -> Table:
     table = Table(title="Payouts by currency", title_justify="left")
-    table.add_column("Currency")
-    for name in ("Payouts", "Reconciled", "By hand or instant", "In progress", "Unreconciled"):
-        table.add_column(name, justify="right")
-    table.add_column("Reconciled amount", justify="right")
-    table.add_column("Difference", justify="right")
+    table.add_column("")
+    for name in ("Payouts", "Proven", "Manual", "In progress", "Not proven", "Amount proven"):
+        table.add_column(name, justify="right", no_wrap=name == "Amount proven")
+    table.add_column("Difference", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     return table
@@ -104,7 +107,7 @@ def _accounts_line(record: RunRecord) -> str:
     rows = record.transactions_by_status
     statuses = ", ".join(f"{count:,} {status}" for status, count in rows.items())
     return (
-        f"Accounts: {accounts}. Transactions: {statuses}. "
+        f"Accounts: {accounts}.\nTransactions: {statuses}.\n"
         f"Requests to Stripe: {record.requests_total:,}."
     )
 
@@ -122,8 +125,11 @@ def _exception_table(rows: list[tuple[object, ...]], total: int) -> Table:
 
 
 def _show_files(folder: Path) -> None:
-    console.print(f"For BI tools: {folder / 'reconciliation.duckdb'} (schema finance)")
-    console.print(f"For spreadsheets: {folder / 'exports'}")
+    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    console.print(
+        f"For BI tools: {shown / 'reconciliation.duckdb'} (schema finance)", soft_wrap=True
+    )
+    console.print(f"For spreadsheets: {shown / 'exports'}", soft_wrap=True)
 
 
 def _verdict(record: RunRecord) -> str:
@@ -160,11 +166,11 @@ _BY_CURRENCY = """
     order by payouts.currency
 """
 
-_WORST_EXCEPTIONS = f"""
+_WORST_EXCEPTIONS = """
     select severity, exception_type, account_id, payout_id, explanation
     from finance.fct_reconciliation_exceptions
     order by severity, exception_type, exception_id
-    limit {EXCEPTIONS_SHOWN}
+    limit ?
 """
 
 

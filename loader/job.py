@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import duckdb
 from filelock import FileLock, Timeout
 
 from loader.build import BuildError, DbtProject, TestFailure
@@ -33,6 +34,8 @@ RUN_ERRORS = (
     PublishError,
     SandboxStartError,
     SandboxStateError,
+    OSError,  # a full disk, a folder that can't be written
+    duckdb.Error,
 )
 
 

@@ -38,7 +38,8 @@ def publish(warehouse_path: Path, published_path: Path) -> None:
     with reading(warehouse_path) as connection:
         location = str(unfinished).replace("'", "''")
         connection.execute(
-            f"attach '{location}' as published (read_only false, storage_version '{STORAGE_VERSION}')"
+            f"attach '{location}' as published "
+            f"(read_only false, storage_version '{STORAGE_VERSION}')"
         )
         connection.execute(f"create schema published.{SCHEMA}")
         for table in finance_tables(connection):
@@ -48,7 +49,7 @@ def publish(warehouse_path: Path, published_path: Path) -> None:
     _refuse_log(unfinished)
     _refuse_log(published_path)
     _flush(unfinished)
-    os.replace(unfinished, published_path)
+    unfinished.replace(published_path)
     _flush(published_path.parent)
 
 
@@ -85,13 +86,13 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     )
     target = f"published.{SCHEMA}.{table}"
     connection.execute(f"create table {target} ({definitions})")
-    connection.execute(f"insert into {target} from {SCHEMA}.{table} order by all")  # noqa: S608
-    description = connection.execute(
+    connection.execute(f"insert into {target} from {SCHEMA}.{table} order by all")
+    (description,) = connection.execute(
         "select comment from duckdb_tables() "
         "where database_name = current_database() and schema_name = ? and table_name = ?",
         [SCHEMA, table],
-    ).fetchone()
-    connection.execute(f"comment on table {target} is {literal(description and description[0])}")
+    ).fetchall()[0]
+    connection.execute(f"comment on table {target} is {literal(description)}")
     for name, _, _, comment in columns:
         connection.execute(f'comment on column {target}."{name}" is {literal(comment)}')
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import stripe
@@ -127,16 +128,25 @@ class StripeClient:
 def _kind_and_advice(
     error: stripe.StripeError, code: str | None
 ) -> tuple[type[StripeReadError], str]:
-    if isinstance(error, stripe.AuthenticationError):
-        return KeyRefusedError, "Check STRIPE_API_KEY."
-    if isinstance(error, stripe.PermissionError):
-        if code == "account_invalid":
-            return AccessRevokedError, "The account is shown as revoked; its data is kept."
-        return PermissionMissingError, "Give the key this read permission, then run again."
-    if code == "resource_missing" or error.http_status == 404:
+    if code == "resource_missing" or error.http_status == HTTPStatus.NOT_FOUND:
         return NotFoundError, ""
-    if isinstance(error, stripe.InvalidRequestError):
-        return RequestRefusedError, ""
-    if isinstance(error, stripe.RateLimitError):
-        return UnreachableError, "Lower TIEOUT_REQUESTS_PER_SECOND, or run again later."
-    return UnreachableError, "Run again: what was already loaded is kept."
+    if code == "account_invalid":
+        return AccessRevokedError, "The account is shown as revoked; its data is kept."
+    return next(
+        (found for sdk_error, found in _KINDS.items() if isinstance(error, sdk_error)),
+        (UnreachableError, "Run again: what was already loaded is kept."),
+    )
+
+
+_KINDS: dict[type[stripe.StripeError], tuple[type[StripeReadError], str]] = {
+    stripe.AuthenticationError: (KeyRefusedError, "Check STRIPE_API_KEY."),
+    stripe.PermissionError: (
+        PermissionMissingError,
+        "Give the key this read permission, then run again.",
+    ),
+    stripe.InvalidRequestError: (RequestRefusedError, ""),
+    stripe.RateLimitError: (
+        UnreachableError,
+        "Lower TIEOUT_REQUESTS_PER_SECOND, or run again later.",
+    ),
+}

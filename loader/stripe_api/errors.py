@@ -6,7 +6,9 @@ from __future__ import annotations
 class StripeReadError(Exception):
     """Stripe could not be read; the message says which account, what, and what to do."""
 
-    def __init__(self, message: str, *, account_id: str | None = None, code: str | None = None):
+    def __init__(
+        self, message: str, *, account_id: str | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.account_id = account_id
         self.code = code
