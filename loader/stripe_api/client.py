@@ -12,7 +12,7 @@ from typing import Any
 import stripe
 from tenacity import (
     AsyncRetrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     wait_exponential_jitter,
 )
@@ -31,9 +31,9 @@ from loader.stripe_api.pacing import Pacing
 
 # The SDK retries connection errors, 409 and 5xx when asked to, but never a plain 429.
 SDK_RETRIES = 5
-REFUSED_ATTEMPTS = 12
+ATTEMPTS = 12
 
-# Stripe's longest documented object id is far shorter; an id is what follows a known list path.
+# What stands for any one object where requests are counted by endpoint.
 _OBJECT_ID = re.compile(r"(?<=/)(po|txn|acct|evt)_\w+")
 
 
@@ -83,9 +83,9 @@ class StripeClient:
         """
         endpoint = _OBJECT_ID.sub("{id}", path)
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(stripe.RateLimitError),
-            wait=wait_exponential_jitter(initial=0.5, max=20, jitter=1),
-            stop=stop_after_attempt(REFUSED_ATTEMPTS),
+            retry=retry_if_exception(_is_passing),
+            wait=wait_exponential_jitter(multiplier=0.5, max=20, jitter=1),
+            stop=stop_after_attempt(ATTEMPTS),
             reraise=True,
         )
         try:
@@ -123,6 +123,12 @@ class StripeClient:
         return kind(
             f"{path} for {whose}: {said} {advice}".strip(), account_id=account_id, code=code
         )
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Tell what the SDK does not retry and that another attempt may mend: 429, a cut answer."""
+    cut_answer = isinstance(error, stripe.APIError) and error.http_status == HTTPStatus.OK
+    return cut_answer or isinstance(error, stripe.RateLimitError)
 
 
 def _kind_and_advice(
