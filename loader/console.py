@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -15,7 +17,7 @@ from loader.publish import reading
 from loader.run_record import RunRecord
 from loader.settings import Mode, Settings
 
-EXCEPTIONS_SHOWN = 12
+EXCEPTIONS_SHOWN = 20
 
 # Where output goes to a file or a pipe, rich would take 80 columns and cut amounts.
 _WIDTH = None if sys.stdout.isatty() else 110
@@ -79,14 +81,15 @@ def show_summary(record: RunRecord, settings: Settings) -> None:
     """Print what ties out, what does not, and where to look."""
     with reading(settings.published_path) as connection:
         payouts = connection.execute(_BY_CURRENCY).fetchall()
-        exceptions = connection.execute(_WORST_EXCEPTIONS, [EXCEPTIONS_SHOWN]).fetchall()
+        exceptions = connection.execute(_FIRST_EXCEPTIONS, [EXCEPTIONS_SHOWN]).fetchall()
     console.print()
     console.print(_payout_table(payouts))
     console.print(_accounts_line(record))
     if exceptions:
-        console.print(_exception_table(exceptions, sum(e["count"] for e in record.exceptions)))
+        _show_exceptions(exceptions, sum(found["count"] for found in record.exceptions))
     for failed in record.failed_tests:
         console.print(f"[red]Test failed:[/] {failed['test']} ({failed['failures']} rows)")
+    console.print()
     _show_files(settings.mode_dir)
     console.print(_verdict(record))
 
@@ -112,16 +115,14 @@ def _accounts_line(record: RunRecord) -> str:
     )
 
 
-def _exception_table(rows: list[tuple[object, ...]], total: int) -> Table:
-    title = f"Open exceptions ({total})"
+def _show_exceptions(rows: list[tuple[str, ...]], total: int) -> None:
+    console.print(f"\n[bold]Open exceptions: {total}[/]")
+    for severity, kind, account_id, payout_id, explanation in rows:
+        style = "red" if severity == "error" else "yellow"
+        console.print(f"[{style}]{severity}[/] [bold]{kind}[/] {account_id} {payout_id or ''}")
+        console.print(Padding(escape(explanation), (0, 0, 0, 4)))
     if total > len(rows):
-        title += f", the {len(rows)} largest; all are in exports/fct_reconciliation_exceptions.csv"
-    table = Table(title=title, title_justify="left", show_lines=True)
-    for name in ("Severity", "Exception", "Account", "Payout", "What is wrong"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    return table
+        console.print(f"... and {total - len(rows)} more, all in the exports.")
 
 
 def _show_files(folder: Path) -> None:
@@ -166,10 +167,10 @@ _BY_CURRENCY = """
     order by payouts.currency
 """
 
-_WORST_EXCEPTIONS = """
+_FIRST_EXCEPTIONS = """
     select severity, exception_type, account_id, payout_id, explanation
     from finance.fct_reconciliation_exceptions
-    order by severity, exception_type, exception_id
+    order by severity, exception_type, account_id, payout_id, exception_id
     limit ?
 """
 

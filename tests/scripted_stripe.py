@@ -1,4 +1,4 @@
-"""A Stripe that answers what a test tells it to, over real HTTP: for what the sandbox never does."""
+"""A Stripe that answers what a test tells it to, over real HTTP, as the sandbox never does."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def page(*rows: dict[str, Any], has_more: bool = False) -> Answer:
 
 
 def refusal(status: int, message: str, **error: str) -> Answer:
-    return Answer(
-        {"error": {"type": "invalid_request_error", "message": message, **error}}, status
-    )
+    return Answer({"error": {"type": "invalid_request_error", "message": message, **error}}, status)
 
 
 @contextmanager
@@ -54,7 +52,9 @@ def scripted_stripe(script: Script) -> Iterator[str]:
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = script(Request(parts.path, query, headers.get("stripe-account"), headers))
-            raw = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            raw = (
+                answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            )
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

@@ -108,7 +108,8 @@ def test_a_live_key_goes_to_stripe_or_loopback_only(
 
 
 @pytest.mark.parametrize(
-    "base", ["http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9", "https://api.stripe.com/"]
+    "base",
+    ["http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9", "https://api.stripe.com/"],
 )
 def test_a_live_key_may_go_to_stripe_and_loopback(
     monkeypatch: pytest.MonkeyPatch, base: str

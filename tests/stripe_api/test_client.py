@@ -5,12 +5,12 @@ import itertools
 from typing import Any
 
 import pytest
-from tests.scripted_stripe import Answer, Request, Script, page, refusal, scripted_stripe
 
 from loader.stripe_api import errors
 from loader.stripe_api.client import StripeAccess, StripeClient
 from loader.stripe_api.pacing import Pacing
 from loader.stripe_api.paging import pages
+from tests.scripted_stripe import Answer, Request, Script, page, refusal, scripted_stripe
 
 KEY = "sk_test_51AbCdSecret"
 
@@ -106,7 +106,11 @@ def test_requests_are_counted_by_endpoint() -> None:
     async def ask(base: str) -> StripeClient:
         asking = client(base)
         await asyncio.gather(
-            asking.get("/v1/payouts"), asking.get("/v1/payouts/po_1"), asking.get("/v1/payouts/po_2")
+            asking.get("/v1/payouts"),
+            asking.get("/v1/payouts/po_1"),
+            asking.get("/v1/payouts/po_2"),
+            asking.get("/v1/payouts/po_1"),
+            asking.get("/v1/payouts/po_2"),
         )
         return asking
 

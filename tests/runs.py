@@ -1,0 +1,47 @@
+"""Runs of the real job, in this process, and questions to what they published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from loader.job import Job, JobOptions
+from loader.run_record import RunRecord
+from loader.settings import Settings
+
+
+class Quiet:
+    """Progress that nobody watches."""
+
+    def accounts_found(self, count: int) -> None:
+        """Say nothing."""
+
+    def account_read(self, account_id: str, status: str) -> None:
+        """Say nothing."""
+
+    def rows_read(self, count: int) -> None:
+        """Say nothing."""
+
+
+def settings_for(data_dir: Path, as_of: datetime, **values: Any) -> Settings:  # noqa: ANN401
+    return Settings(data_dir=data_dir, as_of=as_of, **values)
+
+
+def reconcile(settings: Settings, *, broken: bool = False, full: bool = False) -> RunRecord:
+    return Job(settings, Quiet()).reconcile(JobOptions(broken=broken, full=full))
+
+
+def rows(path: Path, query: str, parameters: Iterable[object] = ()) -> list[tuple[Any, ...]]:
+    """Answer the rows of a query over a DuckDB file."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(query, list(parameters)).fetchall()
+
+
+def published_tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Answer every published table with its rows in their order."""
+    names = rows(path, "select table_name from duckdb_tables() order by 1")
+    return {name: rows(path, f"from finance.{name}") for (name,) in names}
