@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+NEXT_DUCKDB := $(VENV)/duckdb-2
 
 # No step of the work reports home; pip is told not to look for its own updates.
 export DO_NOT_TRACK := 1
@@ -31,8 +32,13 @@ reconcile: $(READY) ## Sync from Stripe (or the bundled sandbox), prove every pa
 docs: $(READY) ## Write the dbt docs with lineage as one offline HTML file
 	@$(BIN)/tieout docs
 
-test: lint ## Lint, types, unit, dbt and end-to-end tests
+test: lint $(NEXT_DUCKDB) ## Lint, types, unit, dbt and end-to-end tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# The test that the whole job runs on the next DuckDB too finds it here.
+$(NEXT_DUCKDB): requirements-duckdb-2.lock $(READY)
+	@$(BIN)/python -m pip install -qq --require-hashes --no-deps --upgrade --target $@ -r $<
+	@touch $@
 
 lint: $(READY) ## Check style and types of Python and SQL
 	@$(BIN)/ruff check loader tests

@@ -42,7 +42,7 @@ def _export(connection: duckdb.DuckDBPyConnection, query: str, stem: Path) -> No
     connection.execute(f"create or replace temporary view exported as {query}")
     _copy(connection, "from exported order by all", stem.with_suffix(".json"), "json, array true")
     _copy(connection, "from exported order by all", stem.with_suffix(".parquet"), "parquet")
-    cells = ", ".join(_csv_cell(*column) for column in _columns(connection, "exported"))
+    cells = ", ".join(csv_cell(*column) for column in _columns(connection, "exported"))
     _copy(
         connection,
         f"select {cells} from {_WITH_DECIMALS} order by all"  # noqa: S608 - our own column names
@@ -66,7 +66,7 @@ _WITH_DECIMALS = """
 """
 
 
-def _csv_cell(name: str, kind: str) -> str:
+def csv_cell(name: str, kind: str) -> str:
     """Answer the SQL of one CSV cell."""
     if kind == "VARCHAR":
         starts = ", ".join(f"chr({ord(start)})" for start in _FORMULA_STARTS)

@@ -1,0 +1,70 @@
+"""`sandbox.json`: the seed and first day of a folder's sandbox, fixed at its first run.
+
+They are kept so that a later run appends to and ages the same history.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+STATE_FILE = "sandbox.json"
+DAYS_OF_HISTORY = 90
+DEFAULT_SEED = 1
+
+
+class SandboxStateError(Exception):
+    """`sandbox.json` cannot be understood."""
+
+
+@dataclass(frozen=True)
+class SandboxState:
+    """What a folder's sandbox is made from."""
+
+    seed: int
+    first_day: date
+    broken: bool
+
+
+@dataclass(frozen=True)
+class StateOnDisk:
+    """The state to run with, and whether it tells another story than the last run did."""
+
+    state: SandboxState
+    broken_changed: bool
+    """The stored flag differed: what an earlier run loaded belongs to the other story."""
+
+
+def load_or_create(folder: Path, as_of: datetime, broken: bool) -> StateOnDisk:
+    """Return the folder's state, made at the first call and rewritten when `broken` differs."""
+    path = folder / STATE_FILE
+    stored = _read(path) if path.exists() else None
+    if stored is None:
+        first_day = as_of.astimezone(UTC).date() - timedelta(days=DAYS_OF_HISTORY)
+        state = SandboxState(seed=DEFAULT_SEED, first_day=first_day, broken=broken)
+    else:
+        state = SandboxState(seed=stored.seed, first_day=stored.first_day, broken=broken)
+    if state != stored:
+        _write(path, state)
+    return StateOnDisk(state, broken_changed=stored is not None and stored.broken != broken)
+
+
+def _read(path: Path) -> SandboxState:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return SandboxState(
+            seed=int(content["seed"]),
+            first_day=date.fromisoformat(content["first_day"]),
+            broken=bool(content["broken"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"{path} is not a sandbox's state ({error}); delete it to start a new sandbox"
+        raise SandboxStateError(message) from error
+
+
+def _write(path: Path, state: SandboxState) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".json.new")
+    content = asdict(state) | {"first_day": state.first_day.isoformat()}
+    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(path)

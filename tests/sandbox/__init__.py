@@ -1,0 +1,1 @@
+"""The sandbox, tested over HTTP against a real process."""
