@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from loader.stripe_api import pacing
 from loader.stripe_api.pacing import Pacing
 
 
@@ -24,7 +23,7 @@ def waits(requests_per_second: float, endpoints: list[str]) -> list[float]:
                 pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pacing.asyncio, "sleep", note)
+        patch.setattr(asyncio, "sleep", note)
         asyncio.run(ask())
     return asked
 

@@ -1,0 +1,286 @@
+"""What a sync reads, keeps and reads again, against a platform written down in each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+from loader.settings import Mode, SettingsError
+from loader.sources.stripe_connect import Batch, stripe_connect
+from loader.sources.stripe_tables import BALANCE_TRANSACTIONS, object_row
+from loader.stripe_api.client import StripeAccess
+from loader.stripe_api.errors import KeyRefusedError
+from loader.sync import SyncRequest, SyncResult, sync
+from loader.warehouse import Warehouse
+from tests.runs import Quiet, rows
+from tests.scripted_stripe import Answer, Request, page, refusal
+from tests.small_stripe import DAY, PLATFORM, SmallStripe
+
+JANUARY = 1_767_225_600  # 2026-01-01 00:00 UTC
+
+
+class Synced:
+    """A warehouse that is synced again and again from one small platform."""
+
+    def __init__(self, stripe: SmallStripe, folder: Path, base: str) -> None:
+        self.stripe = stripe
+        self.path = folder / "warehouse.duckdb"
+        self._folder = folder
+        self._base = base
+
+    def sync(self, mode: Mode = Mode.TEST, **options: Any) -> SyncResult:  # noqa: ANN401
+        self.stripe.asked.clear()
+        access = StripeAccess("sk_test_1", self._base)
+        warehouse, pipelines = Warehouse(self.path), self._folder / "dlt"
+        return sync(SyncRequest(access, mode, warehouse, pipelines, 0, **options), Quiet())
+
+    def ids(self, table: str, column: str = "id") -> set[str]:
+        return {name for (name,) in rows(self.path, f"select {column} from stripe.{table}")}
+
+    def one(self, query: str) -> tuple[Any, ...]:
+        (row,) = rows(self.path, query)
+        return row
+
+    @property
+    def lists_asked(self) -> list[str]:
+        asked = self.stripe.questions("/v1/balance_transactions")
+        return [query["payout"] for query in asked if "payout" in query]
+
+
+@pytest.fixture
+def stripe() -> SmallStripe:
+    return SmallStripe()
+
+
+@pytest.fixture
+def synced(stripe: SmallStripe, tmp_path: Path) -> Iterator[Synced]:
+    with stripe.served() as base:
+        yield Synced(stripe, tmp_path, base)
+
+
+def test_a_completed_list_is_read_once(stripe: SmallStripe, synced: Synced) -> None:
+    stripe.add_payout("po_1", JANUARY, 700, 300)
+    synced.sync()
+    assert synced.lists_asked == ["po_1"]
+    assert synced.ids("payout_transactions") == {"txn_po_1", "txn_po_1_0", "txn_po_1_1"}
+    synced.sync()
+    assert synced.lists_asked == []
+
+
+def test_a_list_is_read_only_once_stripe_says_completed(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    payout = stripe.add_payout("po_1", JANUARY, 700, reconciliation_status="in_progress")
+    synced.sync()
+    assert synced.lists_asked == []
+    payout["reconciliation_status"] = "completed"
+    synced.sync()
+    assert synced.lists_asked == ["po_1"]
+
+
+def test_manual_payouts_are_never_asked_for_a_list(stripe: SmallStripe, synced: Synced) -> None:
+    stripe.add_payout("po_1", JANUARY, 7, automatic=False, reconciliation_status="not_applicable")
+    synced.sync()
+    assert synced.lists_asked == []
+    assert synced.ids("payouts") == {"po_1"}
+
+
+def test_a_list_that_is_not_whole_is_not_stored_and_is_read_again(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    stripe.add_payout("po_1", JANUARY, 700)
+    stripe.add_payout("po_2", JANUARY, 300)
+
+    def repeat(request: Request) -> Answer | None:
+        if request.query.get("payout") != "po_1":
+            return None
+        return page(stripe.transactions[PLATFORM][0], has_more=True)
+
+    stripe.answer = repeat
+    synced.sync()
+    assert synced.ids("payout_transactions", "payout_id") == {"po_2"}
+    told = synced.one("select is_whole, error from stripe.payout_listings where id = 'po_1'")
+    assert told[0] is False
+    assert "twice" in told[1]
+    stripe.answer = lambda _: None
+    synced.sync()
+    assert synced.lists_asked == ["po_1"]
+    assert synced.ids("payout_transactions", "payout_id") == {"po_1", "po_2"}
+
+
+def test_a_refused_list_is_recorded_with_its_reason(stripe: SmallStripe, synced: Synced) -> None:
+    stripe.add_payout("po_1", JANUARY, 700)
+    reason = "Balance transaction history can only be filtered on automatic transfers, not manual."
+    stripe.answer = lambda request: refusal(400, reason) if "payout" in request.query else None
+    assert synced.sync().accounts == {"readable": 1}
+    assert reason in synced.one("select error from stripe.payout_listings")[0]
+
+
+def test_an_account_that_cannot_be_read_is_recorded_and_the_others_go_on(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    stripe.connected = ["acct_denied", "acct_revoked", "acct_fine"]
+    answers = {
+        "acct_denied": refusal(403, "Permission denied", code="more_permissions_required"),
+        "acct_revoked": refusal(403, "no access", code="account_invalid"),
+    }
+    stripe.answer = lambda request: answers.get(request.account or "")
+    result = synced.sync()
+    assert result.accounts == {"readable": 2, "failed": 1, "revoked": 1}
+    found = dict(rows(synced.path, "select account_id, status from stripe.account_syncs"))
+    assert found == {
+        PLATFORM: "readable",
+        "acct_fine": "readable",
+        "acct_denied": "failed",
+        "acct_revoked": "revoked",
+    }
+    assert "permission" in result.errors["acct_denied"]
+
+
+def test_an_account_that_is_no_longer_listed_stays_as_revoked(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    stripe.connected = ["acct_1"]
+    synced.sync()
+    stripe.connected = []
+    assert synced.sync().accounts == {"readable": 1, "revoked": 1}
+    assert synced.ids("accounts") == {PLATFORM, "acct_1"}
+
+
+def test_a_refused_key_ends_the_sync(stripe: SmallStripe, synced: Synced) -> None:
+    stripe.answer = lambda _: refusal(401, "Invalid API Key provided: sk_test_*1")
+    with pytest.raises(KeyRefusedError, match="STRIPE_API_KEY"):
+        synced.sync()
+
+
+def test_an_old_payout_is_read_anew_when_a_row_is_about_it(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    old = stripe.add_payout("po_old", JANUARY, 500)
+    stripe.add_payout("po_new", JANUARY + 200 * DAY, 300)
+    synced.sync()
+    returned = stripe.add_transaction(
+        "txn_back", JANUARY + 201 * DAY, 500, type="payout_failure", source="po_old"
+    )
+    old |= {"status": "failed", "failure_balance_transaction": returned["id"]}
+    synced.sync()
+    assert synced.one("select status from stripe.payouts where id = 'po_old'") == ("failed",)
+    synced.sync()
+    assert stripe.questions("/v1/payouts/po_old") == []
+
+
+def test_a_payout_that_was_open_is_read_again_whatever_its_age(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    old = stripe.add_payout(
+        "po_old", JANUARY, 500, status="pending", reconciliation_status="in_progress"
+    )
+    stripe.add_payout("po_new", JANUARY + 200 * DAY, 300)
+    synced.sync()
+    old |= {"status": "paid", "reconciliation_status": "completed"}
+    synced.sync()
+    assert synced.one("select status from stripe.payouts where id = 'po_old'") == ("paid",)
+    assert synced.lists_asked == ["po_old"]
+
+
+def test_what_was_read_is_listed_with_an_overlap_only(stripe: SmallStripe, synced: Synced) -> None:
+    stripe.add_transaction("txn_1", JANUARY, 100)
+    stripe.add_transaction("txn_2", JANUARY + 90 * DAY, 100)
+    synced.sync()
+    stripe.add_transaction("txn_late", JANUARY + 90 * DAY - 3600, 100)
+    synced.sync()
+    assert synced.ids("balance_transactions") == {"txn_1", "txn_2", "txn_late"}
+    (query,) = stripe.questions("/v1/balance_transactions")
+    assert int(query["created[gte]"]) == JANUARY + 89 * DAY
+
+
+def test_a_listed_row_that_appeared_late_is_looked_up_before_it_is_an_orphan(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    stripe.add_transaction("txn_first", JANUARY, 1)
+    stripe.add_transaction("txn_last", JANUARY + 60 * DAY, 1)
+    synced.sync()
+    stripe.add_transaction("txn_late", JANUARY + 20 * DAY, 40)
+    stripe.add_payout("po_1", JANUARY + 61 * DAY, 60)
+    stripe.lists["po_1"].append("txn_late")
+    synced.sync()
+    assert "txn_late" in synced.ids("balance_transactions")
+
+
+def test_a_start_date_bounds_what_is_read_but_not_what_a_payout_lists(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    start = JANUARY + 30 * DAY
+    stripe.add_payout("po_before", JANUARY, 100)
+    stripe.add_transaction("txn_before", start - 5 * DAY, 50)
+    stripe.add_payout("po_after", start + DAY // 2, 200)
+    synced.sync(start=start)
+    assert synced.ids("payouts") == {"po_after"}
+    assert synced.ids("payout_transactions") == {"txn_po_after", "txn_po_after_0"}
+    assert synced.ids("balance_transactions") == {"txn_po_after"}
+    synced.sync(start=start - 10 * DAY)
+    assert synced.ids("balance_transactions") == {"txn_po_after", "txn_before", "txn_po_after_0"}
+    synced.sync()
+    assert "po_before" in synced.ids("payouts")
+
+
+def test_a_payout_older_than_the_start_is_read_with_its_own_row(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    manual = {"automatic": False, "reconciliation_status": "not_applicable"}
+    stripe.add_payout(
+        "po_old", JANUARY, 100, status="failed", failure_balance_transaction="txn_back", **manual
+    )
+    stripe.add_transaction(
+        "txn_back", JANUARY + 40 * DAY, 100, type="payout_failure", source="po_old"
+    )
+    synced.sync(start=JANUARY + 30 * DAY)
+    assert synced.ids("payouts") == {"po_old"}
+    assert synced.ids("balance_transactions") == {"txn_back", "txn_po_old"}
+
+
+@contextmanager
+def unchanged(path: Path) -> Iterator[None]:
+    before = path.read_bytes()
+    yield
+    assert path.read_bytes() == before
+
+
+def test_another_platform_is_refused_before_anything_is_written(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    synced.sync()
+    stripe.platform_id = "acct_other"
+    with unchanged(synced.path), pytest.raises(SettingsError, match=f"{PLATFORM}.*acct_other"):
+        synced.sync()
+
+
+def test_another_mode_is_refused_before_anything_is_written(synced: Synced) -> None:
+    synced.sync()
+    with unchanged(synced.path), pytest.raises(SettingsError, match="holds the test data"):
+        synced.sync(mode=Mode.LIVE)
+
+
+def test_a_package_that_a_killed_run_left_is_loaded_first(
+    stripe: SmallStripe, synced: Synced, tmp_path: Path
+) -> None:
+    stripe.add_transaction("txn_1", JANUARY, 100)
+    synced.sync()
+    left = Batch()
+    orphaned = stripe.add_transaction("txn_2", JANUARY + DAY, 100)
+    left.add(BALANCE_TRANSACTIONS, [object_row(PLATFORM, orphaned)])
+    pipeline = dlt.pipeline(
+        "stripe_connect",
+        pipelines_dir=str(tmp_path / "dlt"),
+        destination=dlt.destinations.duckdb(str(synced.path)),
+        dataset_name="stripe",
+    )
+    pipeline.extract(stripe_connect(left))
+    stripe.add_transaction("txn_3", JANUARY + 2 * DAY, 100)
+    synced.sync()
+    assert synced.ids("balance_transactions") == {"txn_1", "txn_2", "txn_3"}
