@@ -196,11 +196,12 @@ _STATUS = """
         accounts.account_name,
         accounts.access_status,
         accounts.synced_through,
-        count(exceptions.exception_id),
+        (
+            select count(*)
+            from finance.fct_reconciliation_exceptions as exceptions
+            where exceptions.account_id = accounts.account_id
+        ) as open_exceptions,
         accounts.access_error
     from finance.dim_accounts as accounts
-    left join finance.fct_reconciliation_exceptions as exceptions
-        on accounts.account_id = exceptions.account_id
-    group by all
     order by accounts.is_platform_account desc, accounts.account_id
 """

@@ -1,0 +1,74 @@
+"""The README can be trusted: its commands run, and it names what there is."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from loader.cli import app
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text()
+
+# `make test` is what runs this test; `git clone` is how one gets here.
+NOT_RUN_HERE = ("make test", "git clone", "cd tieout")
+
+
+def commands() -> list[str]:
+    """Answer the command lines of the README's shell blocks, in order."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+@pytest.mark.xdist_group("readme")
+def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+    environment = {**os.environ, "TIEOUT_DATA_DIR": str(tmp_path)}
+    assert "make reconcile" in commands()
+    assert "make test" in commands()
+    for command in commands():
+        if command.startswith(NOT_RUN_HERE):
+            continue
+        outcome = subprocess.run(  # noqa: S602 - what a reader would paste into a shell
+            command.replace("data/sandbox", str(tmp_path / "sandbox")),
+            shell=True,
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        expected = 3 if "--broken" in command else 0
+        assert outcome.returncode == expected, command + outcome.stdout + outcome.stderr
+    folder = tmp_path / "sandbox"
+    for name in ("reconciliation.duckdb", "run.json", "exports", "docs.html"):
+        assert (folder / name).exists()
+    page = (folder / "docs.html").read_text()
+    assert not re.search(r"<(script|link)[^>]+(src|href)=\"https?://", page)
+    with duckdb.connect(str(folder / "reconciliation.duckdb"), read_only=True) as connection:
+        tables = connection.execute("select table_name from duckdb_tables()").fetchall()
+        bare = connection.execute(
+            "select table_name, column_name from duckdb_columns() "
+            "where schema_name = 'finance' and coalesce(comment, '') = ''"
+        ).fetchall()
+    assert [name for (name,) in tables if f"`{name}`" not in README] == []
+    assert bare == []
+
+
+def test_the_readme_names_every_make_target_and_command() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE)
+    assert [target for target in targets if f"`make {target}`" not in README] == []
+    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert [name for name in names if f"tieout {name}" not in README] == []
+
+
+def test_the_readme_names_every_setting() -> None:
+    example = (REPOSITORY / ".env.example").read_text()
+    names = re.findall(r"^([A-Z_]+)=", example, flags=re.MULTILINE)
+    assert [name for name in names if f"`{name}`" not in README] == []
