@@ -50,7 +50,7 @@ class DbtProject:
                 f"Nothing was published. The log is in {self.target_dir / 'dbt.log'}."
             )
 
-    def run_tests(self) -> list[TestFailure]:
+    def run_tests(self) -> list[FailedTest]:
         """Run every data test; answer those that do not hold.
 
         Raises:
@@ -61,7 +61,7 @@ class DbtProject:
         if broken:
             raise BuildError(f"The test {broken[0].node.name} can't run: {broken[0].message}")
         return [
-            TestFailure(r.node.name, r.failures, r.node.relation_name)
+            FailedTest(r.node.name, r.failures, r.node.relation_name)
             for r in results
             if r.status == "fail"
         ]
@@ -95,7 +95,7 @@ class DbtProject:
 
 
 @dataclass(frozen=True)
-class TestFailure:
+class FailedTest:
     """A dbt test that does not hold, and the table that keeps the rows that break it."""
 
     name: str

@@ -55,7 +55,7 @@ class SyncDisplay:
         """Advance by one account; one that was not readable gets a line of its own."""
         self._progress.advance(self._task)
         if status != "readable":
-            self._progress.console.print(f"Account {account_id} is {status}.")
+            self._progress.console.print(f"Account {account_id}: {status}")
 
     def rows_read(self, count: int) -> None:
         """Count rows."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 from filelock import FileLock, Timeout
 
-from loader.build import BuildError, DbtProject, TestFailure
+from loader.build import BuildError, DbtProject, FailedTest
 from loader.exports import write_exports
 from loader.publish import PublishError, publish
 from loader.run_record import RunRecord
@@ -107,7 +107,7 @@ class Job:
             )
             return sync(request, self._progress)
 
-    def build(self) -> list[TestFailure]:
+    def build(self) -> list[FailedTest]:
         """Build the models, then test them; answer the tests that fail."""
         self._need_warehouse()
         self._dbt.run_models()
