@@ -1,0 +1,48 @@
+"""A sync through a connection that breaks ends with the same raw tables as one that does not."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from loader.sandbox.options import SandboxOptions
+from loader.sandbox.process import SandboxProcess
+from loader.settings import Mode
+from loader.stripe_api.client import StripeAccess
+from loader.sync import SyncRequest, SyncResult, sync
+from loader.warehouse import Warehouse
+from tests.runs import Quiet, rows
+
+OPTIONS = {"first_day": date(2026, 3, 1), "as_of": datetime(2026, 4, 10, 12, tzinfo=UTC)}
+
+RAW = {
+    "accounts": "*",
+    "payouts": "*",
+    "payout_transactions": "*",
+    "balance_transactions": "*",
+    "balances": "account_id, currency, available, pending, connect_reserved",
+    "payout_listings": "account_id, id, reconciliation_status_seen, is_whole, row_count, error",
+    "account_syncs": "account_id, status, created_from, created_through, payouts_through, rows",
+}
+
+
+def synced(folder: Path, **faults: Any) -> tuple[SyncResult, dict[str, list[tuple[Any, ...]]]]:  # noqa: ANN401
+    """Sync a platform once; answer what it did and every raw table."""
+    warehouse = Warehouse(folder / "warehouse.duckdb")
+    with SandboxProcess(SandboxOptions(**OPTIONS, **faults)) as sandbox:
+        access = StripeAccess(sandbox.api_key, sandbox.base_url)
+        result = sync(SyncRequest(access, Mode.TEST, warehouse, folder / "dlt", 0), Quiet())
+    tables = {
+        table: rows(warehouse.path, f"select {columns} from stripe.{table} order by all")
+        for table, columns in RAW.items()
+    }
+    return result, tables
+
+
+def test_faults_and_refusals_leave_no_trace(tmp_path: Path) -> None:
+    calm, expected = synced(tmp_path / "calm")
+    hurt, found = synced(tmp_path / "hurt", fault_rate=0.11)
+    assert calm.accounts == hurt.accounts
+    assert found == expected
+    assert hurt.requests.total() > calm.requests.total()
