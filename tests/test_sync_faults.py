@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from loader.sync import SyncRequest, SyncResult, sync
 from loader.warehouse import Warehouse
 from tests.runs import Quiet, rows
 
-OPTIONS = {"first_day": date(2026, 3, 1), "as_of": datetime(2026, 4, 10, 12, tzinfo=UTC)}
+CALM = SandboxOptions(first_day=date(2026, 3, 1), as_of=datetime(2026, 4, 10, 12, tzinfo=UTC))
+HURT = replace(CALM, fault_rate=0.11)
 
 RAW = {
     "accounts": "*",
@@ -27,10 +29,12 @@ RAW = {
 }
 
 
-def synced(folder: Path, **faults: Any) -> tuple[SyncResult, dict[str, list[tuple[Any, ...]]]]:  # noqa: ANN401
+def synced(
+    folder: Path, options: SandboxOptions
+) -> tuple[SyncResult, dict[str, list[tuple[Any, ...]]]]:
     """Sync a platform once; answer what it did and every raw table."""
     warehouse = Warehouse(folder / "warehouse.duckdb")
-    with SandboxProcess(SandboxOptions(**OPTIONS, **faults)) as sandbox:
+    with SandboxProcess(options) as sandbox:
         access = StripeAccess(sandbox.api_key, sandbox.base_url)
         result = sync(SyncRequest(access, Mode.TEST, warehouse, folder / "dlt", 0), Quiet())
     tables = {
@@ -41,8 +45,8 @@ def synced(folder: Path, **faults: Any) -> tuple[SyncResult, dict[str, list[tupl
 
 
 def test_faults_and_refusals_leave_no_trace(tmp_path: Path) -> None:
-    calm, expected = synced(tmp_path / "calm")
-    hurt, found = synced(tmp_path / "hurt", fault_rate=0.11)
+    calm, expected = synced(tmp_path / "calm", CALM)
+    hurt, found = synced(tmp_path / "hurt", HURT)
     assert calm.accounts == hurt.accounts
     assert found == expected
     assert hurt.requests.total() > calm.requests.total()
