@@ -16,8 +16,8 @@
     cast({{ epoch_to_timestamp('available_on') }} as date) as available_on_date
 {%- endmacro %}
 
-{# The names of those columns, each of a relation. #}
-{% macro transaction_column_names(relation) -%}
+{# The names of those columns, of a relation where there are several. #}
+{% macro transaction_column_names(relation=none) -%}
     {%- set names = [
         'source_object_id', 'type', 'reporting_category', 'currency', 'balance_type',
         'description', 'gross_amount_minor', 'fee_amount_minor', 'net_amount_minor',
@@ -25,6 +25,6 @@
         'available_on_date',
     ] -%}
     {%- for name in names -%}
-        {{ relation }}.{{ name }}{{ ',\n    ' if not loop.last }}
+        {{ relation ~ '.' if relation }}{{ name }}{{ ',\n    ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

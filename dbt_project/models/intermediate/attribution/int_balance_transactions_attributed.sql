@@ -30,8 +30,8 @@ payouts_by_currency as (
         account_id,
         currency,
         max(created_at) as latest_payout_created_at,
-        count(case when stripe_reconciliation_status != 'not_applicable' then 1 end)
-            as itemizable_payout_count
+        count(*) = count(case when stripe_reconciliation_status = 'not_applicable' then 1 end)
+            as is_never_itemized
     from payouts
     group by account_id, currency
 
@@ -44,12 +44,12 @@ situations as (
         transactions.balance_transaction_id,
         {{ transaction_column_names('transactions') }},
         transactions.is_listed_by_created,
-        transactions.payout_count,
         transactions.first_payout_id,
+        transactions.last_payout_id,
         own_rows.balance_transaction_id is not null as is_payout_own_row,
         transactions.available_on_date <= {{ as_of_date() }} as is_available,
         coalesce(
-            payouts_by_currency.itemizable_payout_count = 0
+            payouts_by_currency.is_never_itemized
             and payouts_by_currency.latest_payout_created_at >= transactions.available_at,
             false
         ) as is_followed_by_manual_payouts_only
@@ -68,18 +68,17 @@ situations as (
 select
     account_id,
     balance_transaction_id,
-    {{ transaction_column_names('situations') }},
+    {{ transaction_column_names() }},
     is_listed_by_created,
-    payout_count,
     is_payout_own_row,
     is_available,
     case
-        when payout_count > 1 then 'in_two_payouts'
-        when payout_count = 1 then 'settled'
+        when first_payout_id != last_payout_id then 'in_two_payouts'
+        when first_payout_id = last_payout_id then 'settled'
         when is_payout_own_row then 'payout'
         when balance_type != 'payments' then 'other_balance'
         when is_available and is_followed_by_manual_payouts_only then 'not_attributable'
         else 'unsettled'
     end as attribution_status,
-    case when payout_count = 1 then first_payout_id end as payout_id
+    case when first_payout_id = last_payout_id then first_payout_id end as payout_id
 from situations

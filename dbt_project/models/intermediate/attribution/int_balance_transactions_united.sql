@@ -14,37 +14,39 @@ listed_by_payout as (
 
 ),
 
-lists_counted as (
+lists_naming_transaction as (
 
     select
         account_id,
         balance_transaction_id,
-        count(case when not is_left_out then payout_id end) as payout_count,
-        min(case when not is_left_out then payout_id end) as first_payout_id,
-        min(payout_id) as copy_payout_id
+        min(payout_id) as first_payout_id,
+        max(payout_id) as last_payout_id
     from listed_by_payout
+    where not is_left_out
     group by account_id, balance_transaction_id
 
 ),
 
-only_listed_by_payout as (
+copies_in_lists_alone as (
 
     select
         listed_by_payout.account_id,
         listed_by_payout.balance_transaction_id,
-        {{ transaction_column_names('listed_by_payout') }}
+        {{ transaction_column_names('listed_by_payout') }},
+        row_number() over (
+            partition by listed_by_payout.account_id, listed_by_payout.balance_transaction_id
+            order by listed_by_payout.payout_id
+        ) as copy_number
     from listed_by_payout
-    inner join lists_counted
-        on
-            listed_by_payout.account_id = lists_counted.account_id
-            and listed_by_payout.balance_transaction_id = lists_counted.balance_transaction_id
-            and listed_by_payout.payout_id = lists_counted.copy_payout_id
-    left join listed_by_created
-        on
-            listed_by_payout.account_id = listed_by_created.account_id
-            and listed_by_payout.balance_transaction_id
-            = listed_by_created.balance_transaction_id
-    where listed_by_created.balance_transaction_id is null
+    where
+        not exists (
+            select 1
+            from listed_by_created
+            where
+                listed_by_created.account_id = listed_by_payout.account_id
+                and listed_by_created.balance_transaction_id
+                = listed_by_payout.balance_transaction_id
+        )
 
 ),
 
@@ -53,7 +55,7 @@ united as (
     select
         account_id,
         balance_transaction_id,
-        {{ transaction_column_names('listed_by_created') }},
+        {{ transaction_column_names() }},
         true as is_listed_by_created
     from listed_by_created
 
@@ -62,9 +64,10 @@ united as (
     select
         account_id,
         balance_transaction_id,
-        {{ transaction_column_names('only_listed_by_payout') }},
+        {{ transaction_column_names() }},
         false as is_listed_by_created
-    from only_listed_by_payout
+    from copies_in_lists_alone
+    where copy_number = 1
 
 )
 
@@ -73,10 +76,10 @@ select
     united.balance_transaction_id,
     {{ transaction_column_names('united') }},
     united.is_listed_by_created,
-    coalesce(lists_counted.payout_count, 0) as payout_count,
-    lists_counted.first_payout_id
+    lists_naming_transaction.first_payout_id,
+    lists_naming_transaction.last_payout_id
 from united
-left join lists_counted
+left join lists_naming_transaction
     on
-        united.account_id = lists_counted.account_id
-        and united.balance_transaction_id = lists_counted.balance_transaction_id
+        united.account_id = lists_naming_transaction.account_id
+        and united.balance_transaction_id = lists_naming_transaction.balance_transaction_id

@@ -1,4 +1,4 @@
--- Accounts that should be readable and were not, one row per account.
+-- Accounts that should be readable and were not.
 with
 
 accounts_read as (
@@ -8,6 +8,7 @@ accounts_read as (
 )
 
 select
+    {{ hashed_id(["'account_unreadable'", 'account_id']) }} as exception_id,
     'account_unreadable' as exception_type,
     'error' as severity,
     account_id,

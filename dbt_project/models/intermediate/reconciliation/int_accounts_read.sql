@@ -1,5 +1,11 @@
--- One row per account: the window of `created` that was wholly read, and how the last run went.
+-- The window of each account's `created` that was wholly read, and how its last reading went.
 with
+
+accounts as (
+
+    select * from {{ ref('stg_stripe__accounts') }}
+
+),
 
 account_syncs as (
 
@@ -32,12 +38,16 @@ syncs_ordered as (
 )
 
 select
-    syncs_ordered.account_id,
-    syncs_ordered.access_status,
-    syncs_ordered.access_error,
+    accounts.account_id,
+    coalesce(syncs_ordered.access_status, 'failed') as access_status,
+    case
+        when syncs_ordered.account_id is null then 'it was found but not read yet'
+        else syncs_ordered.access_error
+    end as access_error,
     case when not windows_read.is_all_history then windows_read.created_from_at end
         as created_from_at,
     windows_read.created_through_at
-from syncs_ordered
-left join windows_read on syncs_ordered.account_id = windows_read.account_id
-where syncs_ordered.recency = 1
+from accounts
+left join syncs_ordered
+    on accounts.account_id = syncs_ordered.account_id and syncs_ordered.recency = 1
+left join windows_read on accounts.account_id = windows_read.account_id

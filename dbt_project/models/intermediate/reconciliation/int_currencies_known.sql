@@ -20,11 +20,19 @@ transactions as (
 
 ),
 
+listed as (
+
+    select * from {{ ref('int_payout_transactions_classified') }}
+
+),
+
 met as (
 
     select currency from payouts
     union
     select currency from transactions
+    union
+    select currency from listed
 
 )
 

@@ -1,4 +1,5 @@
--- Every open exception, under an id that stays the same from run to run.
+-- Every open exception, under an id that stays the same from run to run: made of its type and of
+-- the ids that it is about, never of amounts.
 with
 
 found as (
@@ -12,8 +13,7 @@ found as (
 )
 
 select
-    {{ hashed_id(['exception_type', 'account_id', 'payout_id', 'balance_transaction_id']) }}
-        as exception_id,
+    exception_id,
     exception_type,
     severity,
     account_id,

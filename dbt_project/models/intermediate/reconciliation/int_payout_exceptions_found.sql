@@ -217,6 +217,7 @@ found as (
 )
 
 select
+    {{ hashed_id(['exception_type', 'account_id', 'payout_id']) }} as exception_id,
     exception_type,
     severity,
     account_id,
@@ -224,6 +225,9 @@ select
     cast(balance_transaction_id_named as varchar) as balance_transaction_id,
     currency,
     amount_minor,
-    case when exception_type = 'overdue_itemization' then created_date end as outstanding_since,
+    case
+        when exception_type in ('overdue_itemization', 'itemization_incomplete')
+            then created_date
+    end as outstanding_since,
     explanation
 from found

@@ -38,7 +38,7 @@ select
     listed.net_amount_minor,
     payouts.currency as payout_currency,
     ledger.net_amount_minor as ledger_net_amount_minor,
-    not listed.is_left_out and ledger.payout_count > 1 as is_in_two_payouts,
+    not listed.is_left_out and ledger.attribution_status = 'in_two_payouts' as is_in_two_payouts,
     not listed.is_left_out and listed.currency != payouts.currency as is_of_another_currency,
     listed.gross_amount_minor - listed.fee_amount_minor != listed.net_amount_minor
     or listed.gross_amount_minor != ledger.gross_amount_minor

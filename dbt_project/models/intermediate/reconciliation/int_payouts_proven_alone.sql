@@ -50,7 +50,9 @@ evidence as (
         coalesce(
             payouts.stripe_reconciliation_status = 'completed'
             and listings.is_whole
-            and listings.stripe_reconciliation_status_seen = 'completed',
+            and listings.stripe_reconciliation_status_seen = 'completed'
+            and listings.row_count = coalesce(sums.listed_row_count, 0)
+            and coalesce(sums.listed_row_count, 0) = coalesce(sums.listed_id_count, 0),
             false
         ) as is_list_whole,
         coalesce(sums.transaction_count, 0) as transaction_count,

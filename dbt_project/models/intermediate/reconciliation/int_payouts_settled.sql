@@ -19,41 +19,63 @@ own_rows as (
 
 ),
 
-return_rows as (
+returnable_payouts as (
+
+    select * from payouts
+    where payout_status in ('failed', 'canceled')
+
+),
+
+return_candidates as (
 
     select
-        payouts.account_id,
-        payouts.payout_id,
+        returnable_payouts.account_id,
+        returnable_payouts.payout_id,
         ledger.balance_transaction_id,
         ledger.gross_amount_minor,
         ledger.currency,
         ledger.source_object_id,
         ledger.created_at,
-        ledger.payout_id as settled_in_payout_id,
-        row_number() over (
-            partition by payouts.account_id, payouts.payout_id
-            order by
-                case
-                    when
-                        ledger.balance_transaction_id = payouts.failure_balance_transaction_id
-                        then 0
-                    else 1
-                end,
-                ledger.created_at,
-                ledger.balance_transaction_id
-        ) as preference
-    from payouts
+        ledger.payout_id as settled_in_payout_id
+    from returnable_payouts
     inner join ledger
         on
-            payouts.account_id = ledger.account_id
-            and (
-                ledger.balance_transaction_id = payouts.failure_balance_transaction_id
-                or (
-                    ledger.source_object_id = payouts.payout_id
-                    and ledger.type in ('payout_failure', 'payout_cancel')
-                )
-            )
-    where payouts.payout_status in ('failed', 'canceled')
+            returnable_payouts.account_id = ledger.account_id
+            and returnable_payouts.failure_balance_transaction_id
+            = ledger.balance_transaction_id
+
+    union all
+
+    select
+        returnable_payouts.account_id,
+        returnable_payouts.payout_id,
+        ledger.balance_transaction_id,
+        ledger.gross_amount_minor,
+        ledger.currency,
+        ledger.source_object_id,
+        ledger.created_at,
+        ledger.payout_id as settled_in_payout_id
+    from returnable_payouts
+    inner join ledger
+        on
+            returnable_payouts.account_id = ledger.account_id
+            and returnable_payouts.payout_id = ledger.source_object_id
+    where
+        returnable_payouts.failure_balance_transaction_id is null
+        and ledger.type in ('payout_failure', 'payout_cancel')
+
+),
+
+-- The row that the payout names; where it names none, the first that names the payout.
+return_rows as (
+
+    select
+        *,
+        row_number() over (
+            partition by account_id, payout_id
+            order by created_at, balance_transaction_id
+        ) as choice
+    from return_candidates
 
 ),
 
@@ -86,7 +108,7 @@ with_return as (
         on
             payouts.account_id = return_rows.account_id
             and payouts.payout_id = return_rows.payout_id
-            and return_rows.preference = 1
+            and return_rows.choice = 1
 
 )
 

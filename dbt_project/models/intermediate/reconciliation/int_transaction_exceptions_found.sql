@@ -1,4 +1,5 @@
--- What is wrong with single balance transactions, one row per transaction, payout and kind.
+-- What is wrong with single balance transactions. Where a finding is about a transaction alone, its
+-- payout is told but is no part of the id: the transaction may be settled later.
 with
 
 listed as (
@@ -43,6 +44,7 @@ transaction_in_two_payouts as (
         account_id,
         payout_id,
         balance_transaction_id,
+        payout_id as key_payout_id,
         currency,
         net_amount_minor as amount_minor,
         'transaction_in_two_payouts' as exception_type,
@@ -60,6 +62,7 @@ orphan_payout_transaction as (
         account_id,
         payout_id,
         balance_transaction_id,
+        payout_id as key_payout_id,
         currency,
         net_amount_minor as amount_minor,
         'orphan_payout_transaction' as exception_type,
@@ -76,6 +79,7 @@ currency_mismatch as (
         account_id,
         payout_id,
         balance_transaction_id,
+        payout_id as key_payout_id,
         currency,
         net_amount_minor as amount_minor,
         'currency_mismatch' as exception_type,
@@ -92,6 +96,7 @@ component_differs as (
         account_id,
         payout_id,
         balance_transaction_id,
+        payout_id as key_payout_id,
         currency,
         net_amount_minor as amount_minor,
         'component_differs' as exception_type,
@@ -111,6 +116,7 @@ not_adding_up as (
         ledger.account_id,
         ledger.payout_id,
         ledger.balance_transaction_id,
+        cast(null as varchar) as key_payout_id,
         ledger.currency,
         ledger.net_amount_minor as amount_minor,
         'component_differs' as exception_type,
@@ -141,6 +147,7 @@ unknown_category as (
         ledger.account_id,
         ledger.payout_id,
         ledger.balance_transaction_id,
+        cast(null as varchar) as key_payout_id,
         ledger.currency,
         ledger.net_amount_minor as amount_minor,
         'unknown_category' as exception_type,
@@ -155,47 +162,43 @@ unknown_category as (
 
 ),
 
-unsettled as (
+payouts_counted_back as (
 
     select
-        ledger.account_id,
-        ledger.balance_transaction_id,
-        ledger.currency,
-        ledger.net_amount_minor,
-        ledger.available_on_date,
-        count(*) as later_payout_count
-    from ledger
-    inner join payouts
-        on
-            ledger.account_id = payouts.account_id
-            and ledger.currency = payouts.currency
-            and ledger.available_at < payouts.created_at
-    where
-        ledger.attribution_status = 'unsettled'
-        and payouts.stripe_reconciliation_status = 'completed'
-    group by
-        ledger.account_id,
-        ledger.balance_transaction_id,
-        ledger.currency,
-        ledger.net_amount_minor,
-        ledger.available_on_date
+        account_id,
+        currency,
+        created_at,
+        row_number() over (
+            partition by account_id, currency order by created_at desc, payout_id desc
+        ) as recency
+    from payouts
+    where stripe_reconciliation_status = 'completed'
 
 ),
 
 unsettled_too_long as (
 
     select
-        account_id,
+        ledger.account_id,
         cast(null as varchar) as payout_id,
-        balance_transaction_id,
-        currency,
-        net_amount_minor as amount_minor,
+        ledger.balance_transaction_id,
+        cast(null as varchar) as key_payout_id,
+        ledger.currency,
+        ledger.net_amount_minor as amount_minor,
         'unsettled_too_long' as exception_type,
         'warning' as severity,
-        'has been available since ' || cast(available_on_date as varchar) || ' and is in none of '
-        || 'the ' || cast(later_payout_count as varchar) || ' payouts made since' as finding
-    from unsettled
-    where later_payout_count >= 2
+        'has been available since ' || cast(ledger.available_on_date as varchar)
+        || ' and is in none of the payouts made since, of which there are two or more'
+            as finding
+    from ledger
+    inner join payouts_counted_back
+        on
+            ledger.account_id = payouts_counted_back.account_id
+            and ledger.currency = payouts_counted_back.currency
+            and ledger.available_at < payouts_counted_back.created_at
+    where
+        ledger.attribution_status = 'unsettled'
+        and payouts_counted_back.recency = 2
 
 ),
 
@@ -218,6 +221,10 @@ found as (
 )
 
 select
+    {{ hashed_id([
+        'found.exception_type', 'found.account_id', 'found.key_payout_id',
+        'found.balance_transaction_id',
+    ]) }} as exception_id,
     found.exception_type,
     found.severity,
     found.account_id,

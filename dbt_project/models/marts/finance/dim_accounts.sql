@@ -19,9 +19,9 @@ select
     accounts.default_currency,
     accounts.account_type,
     accounts.is_platform_account,
-    coalesce(accounts_read.access_status, 'failed') as access_status,
+    accounts_read.access_status,
     accounts_read.access_error,
     accounts_read.created_from_at as synced_from,
     accounts_read.created_through_at as synced_through
 from accounts
-left join accounts_read on accounts.account_id = accounts_read.account_id
+inner join accounts_read on accounts.account_id = accounts_read.account_id

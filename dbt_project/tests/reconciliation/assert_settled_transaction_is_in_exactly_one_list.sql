@@ -1,0 +1,45 @@
+with
+
+counted as (
+
+    {{ counted_list_rows() }}
+
+),
+
+in_one_list as (
+
+    select
+        account_id,
+        balance_transaction_id,
+        min(payout_id) as payout_id
+    from counted
+    group by account_id, balance_transaction_id
+    having min(payout_id) = max(payout_id)
+
+),
+
+settled as (
+
+    select
+        account_id,
+        balance_transaction_id,
+        payout_id,
+        net_amount_minor
+    from {{ ref('fct_balance_transactions') }}
+    where attribution_status = 'settled' or payout_id is not null
+
+)
+
+select
+    coalesce(in_one_list.account_id, settled.account_id) as account_id,
+    coalesce(in_one_list.balance_transaction_id, settled.balance_transaction_id)
+        as balance_transaction_id,
+    in_one_list.payout_id as listed_in_payout_id,
+    settled.payout_id as settled_in_payout_id,
+    settled.net_amount_minor
+from in_one_list
+full outer join settled
+    on
+        in_one_list.account_id = settled.account_id
+        and in_one_list.balance_transaction_id = settled.balance_transaction_id
+where coalesce(in_one_list.payout_id != settled.payout_id, true)

@@ -1,0 +1,539 @@
+"""Every reconciliation test trips over the fault it is there for, and over no other.
+
+One warehouse holds one account per fault, all telling the same clean story. It is built and
+tested twice: as it is, and with every fault planted, each in its own account. A third round takes
+rows out of what was built, to see that a step which loses something is caught.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from loader.build import DBT_PROJECT, FailedTest
+from loader.sources.stripe_connect import Batch
+from tests.dbt.stories import march, plain_story, split_story, swept_story
+from tests.dbt.warehouses import Workbench, load_raw
+
+Finding = tuple[str, str | None, str | None]
+"""(`exception_type`, `payout_id`, `balance_transaction_id`)."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done to an account, and everything that must come of it."""
+
+    plant: tuple[str, ...]
+    """SQL; `{a}` is the account's id."""
+    failing: frozenset[str] = frozenset()
+    found: frozenset[Finding] = frozenset()
+    status: tuple[str, str] = ("reconciled", "reconciled")
+    """Of `po_1` and `po_2`."""
+
+
+def fault(
+    *plant: str,
+    failing: Iterable[str] = (),
+    found: Iterable[Finding] = (),
+    status: tuple[str, str] = ("reconciled", "reconciled"),
+) -> Fault:
+    return Fault(plant, frozenset(failing), frozenset(found), status)
+
+
+FIRST_IS_NOT = ("unreconciled", "reconciled")
+SECOND_IS_NOT = ("reconciled", "unreconciled")
+
+LISTED = "stripe.payout_transactions"
+LEDGER = "stripe.balance_transactions"
+
+
+def change(table: str, changes: str, where: str) -> str:
+    return f"update {table} set {changes} where account_id = '{{a}}' and {where}"
+
+
+def delete(table: str, where: str) -> str:
+    return f"delete from {table} where account_id = '{{a}}' and {where}"
+
+
+def copy(table: str, replaced: str, where: str) -> str:
+    return (
+        f"insert into {table} by name select * replace ({replaced}) from {table} "
+        f"where account_id = '{{a}}' and {where}"
+    )
+
+
+def list_grew(payout_id: str, by: int = 1) -> str:
+    """The reading of the list saw the change too."""
+    return change("stripe.payout_listings", f"row_count = row_count + {by}", f"id = '{payout_id}'")
+
+
+FAULTS = {
+    "a row lost from a list": fault(
+        delete(LISTED, "payout_id = 'po_2' and id = 'txn_later'"),
+        list_grew("po_2", -1),
+        failing=["assert_payout_net_equals_payout_amount"],
+        found=[("components_do_not_sum", "po_2", None)],
+        status=SECOND_IS_NOT,
+    ),
+    "a transaction in two lists": fault(
+        copy(LISTED, "'po_2' as payout_id", "payout_id = 'po_1' and id = 'txn_zero'"),
+        list_grew("po_2"),
+        failing=["assert_transaction_is_in_at_most_one_payout"],
+        found=[
+            ("transaction_in_two_payouts", "po_1", "txn_zero"),
+            ("transaction_in_two_payouts", "po_2", "txn_zero"),
+        ],
+        status=("unreconciled", "unreconciled"),
+    ),
+    "opposite errors of two payouts of one day": fault(
+        change("stripe.payouts", "amount = 770 - 6", "id = 'po_1'"),
+        change("stripe.payouts", "amount = 776 + 6", "id = 'po_2'"),
+        change(LEDGER, "amount = amount + 6, net = net + 6", "id = 'own_po_1'"),
+        change(LISTED, "amount = amount + 6, net = net + 6", "id = 'own_po_1'"),
+        change(LEDGER, "amount = amount - 6, net = net - 6", "id = 'own_po_2'"),
+        change(LISTED, "amount = amount - 6, net = net - 6", "id = 'own_po_2'"),
+        change(
+            "stripe.payouts",
+            f"created = {march(8, 1)}, arrival_date = {march(10)}",
+            "id = 'po_1'",
+        ),
+        failing=["assert_payout_net_equals_payout_amount"],
+        found=[
+            ("components_do_not_sum", "po_1", None),
+            ("components_do_not_sum", "po_2", None),
+        ],
+        status=("unreconciled", "unreconciled"),
+    ),
+    "an own row that is nowhere": fault(
+        delete(LEDGER, "id = 'own_po_1'"),
+        delete(LISTED, "id = 'own_po_1'"),
+        list_grew("po_1", -1),
+        failing=["assert_payout_own_row_is_there_once_and_opposite"],
+        found=[("missing_payout_row", "po_1", "own_po_1")],
+        status=FIRST_IS_NOT,
+    ),
+    "an own row of another amount": fault(
+        change(LEDGER, "amount = amount + 1, net = net + 1", "id = 'own_po_1'"),
+        change(LISTED, "amount = amount + 1, net = net + 1", "id = 'own_po_1'"),
+        failing=["assert_payout_own_row_is_there_once_and_opposite"],
+        found=[("payout_row_mismatch", "po_1", "own_po_1")],
+        status=FIRST_IS_NOT,
+    ),
+    "an own row of another amount, of a manual payout": fault(
+        change(LEDGER, "amount = -99, net = -99", "id = 'own_po_f'"),
+        change(LEDGER, "amount = 99, net = 99", "id = 'txn_back'"),
+        failing=["assert_payout_own_row_is_there_once_and_opposite"],
+        found=[("payout_row_mismatch", "po_f", "own_po_f")],
+    ),
+    "an own row that is there twice": fault(
+        copy(LEDGER, "'own_again' as id", "id = 'own_po_1'"),
+        failing=["assert_payout_own_row_is_there_once_and_opposite"],
+        # Nothing says that the second one is an own row, and no payout holds it.
+        found=[
+            ("payout_row_mismatch", "po_1", "own_po_1"),
+        ],
+        status=FIRST_IS_NOT,
+    ),
+    "a list and a ledger that disagree": fault(
+        change(LISTED, "amount = amount + 5, fee = fee + 5", "id = 'txn_charge'"),
+        failing=["assert_list_and_ledger_agree_on_each_row"],
+        found=[("component_differs", "po_1", "txn_charge")],
+        status=FIRST_IS_NOT,
+    ),
+    "a listed row that the ledger lacks": fault(
+        delete(LEDGER, "id = 'txn_charge'"),
+        failing=["assert_listed_transaction_is_in_ledger"],
+        found=[("orphan_payout_transaction", "po_1", "txn_charge")],
+        status=FIRST_IS_NOT,
+    ),
+    "a part of another currency": fault(
+        change(LISTED, "currency = 'eur'", "id = 'txn_zero'"),
+        change(LEDGER, "currency = 'eur'", "id = 'txn_zero'"),
+        failing=["assert_payout_parts_share_its_currency"],
+        found=[("currency_mismatch", "po_1", "txn_zero")],
+        status=FIRST_IS_NOT,
+    ),
+    "a part in a currency that nobody knows, in the list alone": fault(
+        change(LISTED, "currency = 'xzz'", "id = 'txn_zero'"),
+        failing=[
+            "assert_payout_parts_share_its_currency",
+            "assert_list_and_ledger_agree_on_each_row",
+        ],
+        found=[
+            ("currency_mismatch", "po_1", "txn_zero"),
+            ("component_differs", "po_1", "txn_zero"),
+        ],
+        status=FIRST_IS_NOT,
+    ),
+    "a list that broke off": fault(
+        change("stripe.payout_listings", "is_whole = false, error = 'cut'", "id = 'po_1'"),
+        failing=["assert_completed_payout_list_was_read_whole"],
+        found=[("itemization_incomplete", "po_1", None)],
+        status=FIRST_IS_NOT,
+    ),
+    "a list begun before Stripe called it complete": fault(
+        change(
+            "stripe.payout_listings", "reconciliation_status_seen = 'in_progress'", "id = 'po_1'"
+        ),
+        failing=["assert_completed_payout_list_was_read_whole"],
+        found=[("itemization_incomplete", "po_1", None)],
+        status=FIRST_IS_NOT,
+    ),
+    "a list whose load never ended": fault(
+        change("stripe.payout_listings", "_dlt_load_id = 'killed'", "id = 'po_1'"),
+        failing=["assert_completed_payout_list_was_read_whole"],
+        found=[("itemization_incomplete", "po_1", None)],
+        status=FIRST_IS_NOT,
+    ),
+    "a list stored with a row less than it gave": fault(
+        list_grew("po_1"),
+        failing=["assert_completed_payout_list_was_read_whole"],
+        found=[("itemization_incomplete", "po_1", None)],
+        status=FIRST_IS_NOT,
+    ),
+    "an id twice in one list": fault(
+        copy(LISTED, "amount as amount", "payout_id = 'po_1' and id = 'txn_zero'"),
+        list_grew("po_1"),
+        failing=[
+            "assert_completed_payout_list_was_read_whole",
+            *(
+                f"{model}__is_keyed_by_account_and_payout_and_balance_transaction"
+                for model in (
+                    "stg_stripe__payout_transactions",
+                    "int_payout_transactions_classified",
+                    "int_payout_transactions_checked",
+                )
+            ),
+        ],
+        found=[("itemization_incomplete", "po_1", None)],
+        status=FIRST_IS_NOT,
+    ),
+    "a failed payout whose money is nowhere": fault(
+        delete(LEDGER, "id = 'txn_back'"),
+        failing=["assert_failed_payout_came_back"],
+        found=[("failed_payout_not_returned", "po_f", None)],
+    ),
+    "a failed payout that came back short": fault(
+        change(LEDGER, "amount = 99, net = 99", "id = 'txn_back'"),
+        failing=["assert_failed_payout_came_back"],
+        found=[("failed_payout_not_returned", "po_f", "txn_back")],
+    ),
+    "a canceled payout whose money is nowhere": fault(
+        change("stripe.payouts", "status = 'canceled'", "id = 'po_f'"),
+        change(LEDGER, "source = 'po_else'", "id = 'txn_back'"),
+        failing=["assert_failed_payout_came_back"],
+        found=[("failed_payout_not_returned", "po_f", "txn_back")],
+    ),
+    "a row that does not add up": fault(
+        change(LEDGER, "fee = 31, fee_details = '[{{\"amount\": 31}}]'", "id = 'txn_charge'"),
+        change(LISTED, "fee = 31", "id = 'txn_charge'"),
+        failing=[
+            "stg_stripe__payout_transactions__net_is_gross_less_fee",
+            "int_balance_transactions_united__net_is_gross_less_fee",
+        ],
+        found=[("component_differs", "po_1", "txn_charge")],
+        status=FIRST_IS_NOT,
+    ),
+    "a fee that its details do not add up to": fault(
+        change(LEDGER, "fee_details = '[{{\"amount\": 31}}]'", "id = 'txn_charge'"),
+        failing=["int_balance_transactions_united__fee_is_the_sum_of_its_details"],
+        found=[("component_differs", "po_1", "txn_charge")],
+    ),
+    "a list of a payout that the account does not have": fault(
+        copy(
+            LISTED,
+            "'po_ghost' as payout_id, 'txn_open' as id, 50 as amount, 50 as net, 0 as fee",
+            "payout_id = 'po_1' and id = 'txn_zero'",
+        ),
+        failing=[
+            "stg_stripe__payout_transactions__payout_is_of_the_same_account",
+            "fct_balance_transactions__payout_is_of_the_same_account",
+            "fct_payout_categories__payout_is_of_the_same_account",
+            "int_payout_transactions_checked__keeps_every_row",
+            "int_payout_transactions_checked__keeps_every_sum",
+        ],
+    ),
+    # What finance hears of while every test holds.
+    "a payout that is never itemized": fault(
+        change("stripe.payouts", "reconciliation_status = 'in_progress'", "id = 'po_2'"),
+        found=[("overdue_itemization", "po_2", None)],
+        status=("reconciled", "in_progress"),
+    ),
+    "a type that nobody knows": fault(
+        change(LEDGER, "type = 'odd'", "id = 'txn_open'"),
+        found=[("unknown_category", None, "txn_open")],
+    ),
+    "a row that two payouts passed over": fault(
+        change(
+            LEDGER,
+            "created = created - 864000, available_on = available_on - 864000",
+            "id = 'txn_open'",
+        ),
+        found=[("unsettled_too_long", None, "txn_open")],
+    ),
+    "an account that could not be read": fault(
+        change("stripe.account_syncs", "status = 'failed', error = 'no permission'", "true"),
+        found=[("account_unreadable", None, None)],
+    ),
+    "an account that nobody read yet": fault(
+        delete("stripe.account_syncs", "true"),
+        found=[("account_unreadable", None, None)],
+    ),
+    "an account that was revoked": fault(
+        change("stripe.account_syncs", "status = 'revoked', error = 'no access'", "true"),
+    ),
+}
+
+LOSSES = {
+    "a transaction lost on the way to the ledger": fault(
+        delete("finance.fct_balance_transactions", "balance_transaction_id = 'txn_open'"),
+        failing=[
+            "assert_ledger_holds_every_loaded_transaction_once",
+            "fct_balance_transactions__keeps_every_row",
+            "fct_balance_transactions__keeps_every_sum",
+        ],
+    ),
+    "a transaction published twice": fault(
+        copy(
+            "finance.fct_balance_transactions",
+            "type as type",
+            "balance_transaction_id = 'txn_zero'",
+        ),
+        failing=[
+            "assert_ledger_holds_every_loaded_transaction_once",
+            "fct_balance_transactions__keeps_every_row",
+            "fct_balance_transactions__is_keyed_by_account_and_balance_transaction",
+        ],
+    ),
+    "a transaction settled in a payout that does not list it": fault(
+        change(
+            "finance.fct_balance_transactions",
+            "payout_id = 'po_2'",
+            "balance_transaction_id = 'txn_charge'",
+        ),
+        failing=["assert_settled_transaction_is_in_exactly_one_list"],
+    ),
+    "a settled transaction that is not called so": fault(
+        change(
+            "finance.fct_balance_transactions",
+            "payout_id = null, attribution_status = 'unsettled'",
+            "balance_transaction_id = 'txn_charge'",
+        ),
+        failing=["assert_settled_transaction_is_in_exactly_one_list"],
+    ),
+    "an amount changed on the way to the ledger": fault(
+        change(
+            "finance.fct_balance_transactions",
+            "net_amount_minor = net_amount_minor + 1",
+            "balance_transaction_id = 'txn_open'",
+        ),
+        failing=[
+            "assert_ledger_holds_every_loaded_transaction_once",
+            "fct_balance_transactions__keeps_every_sum",
+        ],
+    ),
+    "a category lost": fault(
+        delete("finance.fct_payout_categories", "reporting_category = 'refund'"),
+        failing=[
+            "assert_counted_list_rows_are_in_payout_categories",
+            "assert_category_sums_equal_payout_sums",
+        ],
+    ),
+    "sums that crossed into another account": fault(
+        change(
+            "finance.fct_payout_reconciliation",
+            "net_amount_minor = 2 * net_amount_minor, "
+            "difference_minor = payout_amount_minor - 2 * net_amount_minor",
+            "payout_id = 'po_1'",
+        ),
+        failing=[
+            "assert_category_sums_equal_payout_sums",
+            "fct_payout_reconciliation__reconciled_has_no_difference",
+        ],
+    ),
+    "a payout lost on the way": fault(
+        delete("finance.fct_payout_reconciliation", "payout_id = 'po_f'"),
+        failing=[
+            "fct_payout_reconciliation__keeps_every_row",
+            "fct_payout_reconciliation__keeps_every_sum",
+        ],
+    ),
+    "a flag that contradicts the status": fault(
+        change("finance.fct_payout_reconciliation", "is_reconciled = false", "payout_id = 'po_1'"),
+        failing=["fct_payout_reconciliation__is_reconciled_agrees_with_status"],
+    ),
+    "a verdict without its exception": fault(
+        change(
+            "finance.fct_payout_reconciliation",
+            "reconciliation_status = 'unreconciled', is_reconciled = false, "
+            "unreconciled_reason = 'component_differs'",
+            "payout_id = 'po_1'",
+        ),
+        failing=["assert_unreconciled_payout_has_its_exception"],
+    ),
+    "cash that was never paid": fault(
+        change("finance.fct_payout_reconciliation", "cash_minor = 100", "payout_id = 'po_f'"),
+        failing=["fct_payout_reconciliation__cash_is_what_was_paid"],
+    ),
+    "an account lost": fault(
+        "delete from finance.dim_accounts where account_id = '{a}'",
+        failing=[
+            "dim_accounts__keeps_every_row",
+            "fct_payout_reconciliation__account_is_known",
+        ],
+    ),
+    "a payout dropped while it is reconciled": fault(
+        delete("intermediate.int_payouts_reconciled", "payout_id = 'po_1'"),
+        failing=[
+            "int_payouts_reconciled__keeps_every_row",
+            "int_payouts_reconciled__keeps_every_sum",
+        ],
+    ),
+    "a row dropped while it is attributed": fault(
+        delete(
+            "intermediate.int_balance_transactions_attributed",
+            "balance_transaction_id = 'txn_open'",
+        ),
+        failing=[
+            "int_balance_transactions_attributed__keeps_every_row",
+            "int_balance_transactions_attributed__keeps_every_sum",
+        ],
+    ),
+}
+
+CLEAN = {"clean": plain_story, "split": split_story, "swept": swept_story}
+
+
+def account_of(name: str) -> str:
+    return "acct_" + name.replace(",", "").replace(" ", "_")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What dbt found, by account."""
+
+    failing: dict[str, set[str]]
+    found: dict[str, set[Finding]]
+    status: dict[tuple[str, str], str]
+
+
+def outcome(bench: Workbench, failed: list[FailedTest]) -> Outcome:
+    failing: dict[str, set[str]] = defaultdict(set)
+    for test in failed:
+        for (account_id,) in bench.rows(accounts_in(test)):
+            failing[account_id].add(test.name)
+    found: dict[str, set[Finding]] = defaultdict(set)
+    for account_id, *exception in bench.rows(
+        "select account_id, exception_type, payout_id, balance_transaction_id "
+        "from finance.fct_reconciliation_exceptions"
+    ):
+        kind, payout_id, transaction_id = exception
+        found[account_id].add((kind, payout_id, transaction_id))
+    status = bench.rows(
+        "select account_id, payout_id, reconciliation_status from finance.fct_payout_reconciliation"
+    )
+    return Outcome(failing, found, {(a, p): s for a, p, s in status})
+
+
+def accounts_in(test: FailedTest) -> str:
+    """Ask for the accounts whose rows break a test; some name it by another column."""
+    if test.name.endswith("__account_is_known"):
+        return f"select distinct from_field from {test.stored_in}"
+    return f"select distinct account_id from {test.stored_in}"
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    batch = Batch()
+    for name in (*FAULTS, *LOSSES):
+        plain_story().tell(batch, account_of(name))
+    for name, story in CLEAN.items():
+        story().tell(batch, account_of(name))
+    return load_raw(tmp_path_factory.mktemp("stories"), batch)
+
+
+def plant(bench: Workbench, faults: dict[str, Fault]) -> None:
+    bench.change(
+        statement.format(a=account_of(name))
+        for name, planted in faults.items()
+        for statement in planted.plant
+    )
+
+
+@pytest.fixture(scope="module")
+def clean(bench: Workbench, raw: Path) -> Outcome:
+    bench.put(raw)
+    bench.project.run_models()
+    return outcome(bench, bench.project.run_tests())
+
+
+@pytest.fixture(scope="module")
+def lossy(bench: Workbench, clean: Outcome) -> Outcome:
+    """Take rows out of the clean build, then test it again."""
+    assert clean.failing == {}
+    plant(bench, LOSSES)
+    return outcome(bench, bench.project.run_tests())
+
+
+@pytest.fixture(scope="module")
+def faulty(bench: Workbench, raw: Path) -> Outcome:
+    bench.put(raw)
+    plant(bench, FAULTS)
+    bench.project.run_models()
+    return outcome(bench, bench.project.run_tests())
+
+
+def test_clean_data_holds_every_test(clean: Outcome) -> None:
+    assert clean.failing == {}
+    assert clean.found == {}
+
+
+def test_clean_payouts_are_reconciled(clean: Outcome) -> None:
+    split, swept = account_of("split"), account_of("swept")
+    special = {
+        (split, "po_1"): "reconciled_in_group",
+        (split, "po_1b"): "reconciled_in_group",
+        (swept, "po_m"): "not_itemizable",
+    }
+    for (account_id, payout_id), status in clean.status.items():
+        usual = "not_itemizable" if payout_id == "po_f" else "reconciled"
+        assert status == special.get((account_id, payout_id), usual)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_step_that_loses_something_is_caught(lossy: Outcome, name: str) -> None:
+    assert lossy.failing.get(account_of(name), set()) == LOSSES[name].failing
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_trips_its_test_alone(faulty: Outcome, name: str) -> None:
+    assert faulty.failing.get(account_of(name), set()) == FAULTS[name].failing
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_told_as_its_exception(faulty: Outcome, name: str) -> None:
+    assert faulty.found.get(account_of(name), set()) == FAULTS[name].found
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_leaves_the_other_payouts_alone(faulty: Outcome, name: str) -> None:
+    account_id = account_of(name)
+    status = (faulty.status[account_id, "po_1"], faulty.status[account_id, "po_2"])
+    assert status == FAULTS[name].status
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_faults_elsewhere_leave_an_account_alone(faulty: Outcome, name: str) -> None:
+    assert faulty.failing.get(account_of(name), set()) == set()
+    assert faulty.found.get(account_of(name), set()) == set()
+
+
+def test_every_proof_has_its_fault() -> None:
+    proofs = {path.stem for path in (DBT_PROJECT / "tests").rglob("assert_*.sql")}
+    planted = {name for faults in (FAULTS, LOSSES) for f in faults.values() for name in f.failing}
+    assert proofs
+    assert proofs <= planted
