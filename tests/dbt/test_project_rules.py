@@ -194,3 +194,11 @@ def test_only_the_dialect_macros_speak_duckdb() -> None:
 def test_no_model_asks_the_engines_clock() -> None:
     clock = re.compile(r"\bnow\s*\(|current_(date|timestamp|time)\b|\btoday\s*\(", re.IGNORECASE)
     assert [p.name for p in sql_files() if clock.search(without_comments(p.read_text()))] == []
+
+
+def test_another_engine_can_dispatch_every_dialect_macro() -> None:
+    sql = "".join(p.read_text() for p in (DBT_PROJECT / "macros" / "dialect").glob("*.sql"))
+    macros = set(re.findall(r"\{% macro (\w+)\(", sql))
+    shared = {name for name in macros if not name.startswith("duckdb__")}
+    assert shared == set(re.findall(r"adapter\.dispatch\('(\w+)'\)", sql))
+    assert macros - shared == {f"duckdb__{name}" for name in shared}
