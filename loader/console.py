@@ -17,7 +17,8 @@ from loader.publish import reading
 from loader.run_record import RunRecord
 from loader.settings import Mode, Settings
 
-EXCEPTIONS_SHOWN = 20
+# Of each kind; the rest stands in the exports.
+EXCEPTIONS_SHOWN = 3
 
 # Where output goes to a file or a pipe, rich would take 80 columns and cut amounts.
 _WIDTH = None if sys.stdout.isatty() else 110
@@ -81,7 +82,7 @@ def show_summary(record: RunRecord, settings: Settings) -> None:
     """Print what ties out, what does not, and where to look."""
     with reading(settings.published_path) as connection:
         payouts = connection.execute(_BY_CURRENCY).fetchall()
-        exceptions = connection.execute(_FIRST_EXCEPTIONS, [EXCEPTIONS_SHOWN]).fetchall()
+        exceptions = connection.execute(_LARGEST_EXCEPTIONS, [EXCEPTIONS_SHOWN]).fetchall()
     console.print()
     console.print(_payout_table(payouts))
     console.print(_accounts_line(record))
@@ -122,7 +123,8 @@ def _show_exceptions(rows: list[tuple[str, ...]], total: int) -> None:
         console.print(f"[{style}]{severity}[/] [bold]{kind}[/] {account_id} {payout_id or ''}")
         console.print(Padding(escape(explanation), (0, 0, 0, 4)))
     if total > len(rows):
-        console.print(f"... and {total - len(rows)} more, all in the exports.")
+        file = "exports/fct_reconciliation_exceptions.csv"
+        console.print(f"... and {total - len(rows)} more; all are in {file}.")
 
 
 def _show_files(folder: Path) -> None:
@@ -167,11 +169,13 @@ _BY_CURRENCY = """
     order by payouts.currency
 """
 
-_FIRST_EXCEPTIONS = """
+_LARGEST_EXCEPTIONS = """
     select severity, exception_type, account_id, payout_id, explanation
     from finance.fct_reconciliation_exceptions
+    qualify row_number() over (
+        partition by severity, exception_type order by abs(amount_minor) desc, exception_id
+    ) <= ?
     order by severity, exception_type, account_id, payout_id, exception_id
-    limit ?
 """
 
 
