@@ -10,7 +10,7 @@ import duckdb
 from loader.publish import SCHEMA, finance_tables, literal, reading
 
 # What spreadsheets take for a formula when a cell starts with it (OWASP, CSV injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 
 
 def write_exports(warehouse_path: Path, exports_dir: Path) -> list[Path]:

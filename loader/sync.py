@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from loader.stripe_api.client import StripeAccess, StripeClient
 from loader.stripe_api.errors import AccessRevokedError, KeyRefusedError, StripeReadError
 from loader.stripe_api.pacing import Pacing
 from loader.stripe_api.paging import pages
-from loader.warehouse import AccountHistory, Warehouse
+from loader.warehouse import LooseEnds, Warehouse
 
 # Rows in memory before a batch is loaded: some 60 MB as Python objects.
 BATCH_ROWS = 50_000
@@ -70,10 +70,16 @@ class SyncResult:
 
     platform_account_id: str
     run_id: str
-    accounts: Counter[str] = field(default_factory=Counter)
+    statuses: dict[str, str] = field(default_factory=dict)
+    """By account: `readable`, `revoked` or `failed`."""
     errors: dict[str, str] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def accounts(self) -> Counter[str]:
+        """How many accounts have each status."""
+        return Counter(self.statuses.values())
 
 
 def sync(request: SyncRequest, progress: SyncProgress) -> SyncResult:
@@ -127,7 +133,7 @@ class _Sync:
                 self._client,
                 self._reading,
                 account_id,
-                histories.get(account_id, AccountHistory()),
+                histories.get(account_id),
                 self._loader.add,
                 is_platform=account_id == platform_id,
             )
@@ -135,21 +141,26 @@ class _Sync:
         ]
 
     async def _read(self, reader: AccountReader) -> None:
-        status, error = "readable", None
         async with self._accounts_at_once:
-            try:
-                await reader.read()
-            except KeyRefusedError:
-                raise
-            except AccessRevokedError as refusal:
-                status, error = "revoked", str(refusal)
-            except StripeReadError as failure:
-                status, error = "failed", str(failure)
+            status = await self._attempt(reader, reader.read())
+        self._progress.account_read(reader.account_id, status)
+
+    async def _attempt(self, reader: AccountReader, reading: Coroutine[Any, Any, None]) -> str:
+        """Read something of an account; one that can't be read is recorded, the others go on."""
+        status, error = "readable", None
+        try:
+            await reading
+        except KeyRefusedError:
+            raise
+        except AccessRevokedError as refusal:
+            status, error = "revoked", str(refusal)
+        except StripeReadError as failure:
+            status, error = "failed", str(failure)
+        self._result.statuses[reader.account_id] = status
         if error is not None:
             self._result.errors[reader.account_id] = error
             await self._loader.add(ACCOUNT_SYNCS, [reader.record(status, error)])
-        self._result.accounts[status] += 1
-        self._progress.account_read(reader.account_id, status)
+        return status
 
     async def _record_vanished(self, account_ids: set[str]) -> None:
         """Record accounts that were loaded once and that Stripe lists no more."""
@@ -160,14 +171,27 @@ class _Sync:
                 "status": "revoked",
                 "error": "Stripe no longer lists this account as connected to the platform.",
             }
-            self._result.accounts["revoked"] += 1
+            self._result.statuses[account_id] = "revoked"
             await self._loader.add(ACCOUNT_SYNCS, [gone])
 
     async def _tie_loose_ends(self, readers: dict[str, AccountReader]) -> None:
-        for account_id, ends in self._request.warehouse.loose_ends().items():
-            if account_id in readers and account_id not in self._result.errors:
-                await readers[account_id].tie_loose_ends(ends)
-        await self._loader.load()
+        """Look up what stored rows name, until nothing is named that was not looked up."""
+        tied: dict[str, LooseEnds] = {}
+        while True:
+            ends = {
+                account_id: found
+                for account_id, found in self._request.warehouse.loose_ends().items()
+                if self._result.statuses.get(account_id) == "readable"
+                and found.without(tied.get(account_id, LooseEnds()))
+            }
+            if not ends:
+                return
+            for account_id, found in ends.items():
+                reader = readers[account_id]
+                new = found.without(tied.get(account_id, LooseEnds()))
+                await self._attempt(reader, reader.tie_loose_ends(new))
+            await self._loader.load()
+            tied |= ends
 
 
 class _BatchLoader:

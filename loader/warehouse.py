@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -30,25 +31,37 @@ class AccountHistory:
     created_from: int | None = None
     """Start of the window read by `created`; none is all history."""
     created_through: int | None = None
-    """The newest transaction read by `created`; none if nothing was read yet."""
+    """The newest transaction read by `created`; none if there was none."""
     payouts_through: int | None = None
     """The newest payout read."""
     listed_payouts: frozenset[str] = frozenset()
-    """Payouts whose list is stored whole."""
+    """Payouts whose list is stored whole, less those that the last build could not reconcile."""
     open_payouts: frozenset[str] = frozenset()
     """Payouts whose stored state Stripe may still change."""
-    rows_about_payouts: frozenset[str] = frozenset()
-    """Stored transactions whose source is a payout."""
 
 
 @dataclass(frozen=True)
 class LooseEnds:
-    """What the lists of one account name and its window read by `created` should hold too."""
+    """What the stored rows of one account name and that is not stored as they name it."""
 
-    unconfirmed_created: tuple[int, ...] = ()
+    payouts: frozenset[str] = frozenset()
+    """Payouts to read anew: named by a row or a reversal that the stored payout does not know of,
+    or completed with no list to show for it."""
+    unconfirmed_created: frozenset[int] = frozenset()
     """`created` of listed rows inside the window that the window does not hold."""
-    rows_before_window: tuple[str, ...] = ()
+    rows_before_window: frozenset[str] = frozenset()
     """Ids of payouts' own and failure rows that are older than the window."""
+
+    def without(self, others: LooseEnds) -> LooseEnds:
+        """Answer the ends that are not among others."""
+        return LooseEnds(
+            self.payouts - others.payouts,
+            self.unconfirmed_created - others.unconfirmed_created,
+            self.rows_before_window - others.rows_before_window,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.payouts or self.unconfirmed_created or self.rows_before_window)
 
 
 @dataclass(frozen=True)
@@ -109,11 +122,10 @@ class Warehouse:
         with self.connect() as connection:
             if not _has_raw_tables(connection):
                 return {}
-            connection.execute(_WINDOWS_READ)
+            _make_views(connection)
             windows = connection.execute("from windows_read").fetchall()
-            listed = _sets(connection.execute(_LISTED_PAYOUTS).fetchall())
+            listed = _sets(connection.execute("from lists_stored").fetchall())
             unfinished = _sets(connection.execute(_OPEN_PAYOUTS).fetchall())
-            about_payouts = _sets(connection.execute(_ROWS_ABOUT_PAYOUTS).fetchall())
         return {
             account_id: AccountHistory(
                 created_from=created_from,
@@ -121,7 +133,6 @@ class Warehouse:
                 payouts_through=payouts_through,
                 listed_payouts=listed[account_id],
                 open_payouts=unfinished[account_id],
-                rows_about_payouts=about_payouts[account_id],
             )
             for account_id, created_from, created_through, payouts_through in windows
         }
@@ -137,17 +148,15 @@ class Warehouse:
     def loose_ends(self) -> dict[str, LooseEnds]:
         """Answer, by account, what has to be looked up before anything is called missing."""
         with self.connect() as connection:
-            connection.execute(_WINDOWS_READ)
-            unconfirmed = connection.execute(_UNCONFIRMED_ROWS).fetchall()
-            before_window = connection.execute(_ROWS_BEFORE_WINDOW).fetchall()
-        created, ids = defaultdict(list), defaultdict(list)
-        for account_id, instant in unconfirmed:
-            created[account_id].append(instant)
-        for account_id, transaction_id in before_window:
-            ids[account_id].append(transaction_id)
+            _make_views(connection)
+            payouts = _sets(connection.execute(_PAYOUTS_TO_READ_ANEW).fetchall())
+            created = _sets(connection.execute(_UNCONFIRMED_ROWS).fetchall())
+            before_window = _sets(connection.execute(_ROWS_BEFORE_WINDOW).fetchall())
         return {
-            account_id: LooseEnds(tuple(created[account_id]), tuple(ids[account_id]))
-            for account_id in sorted({*created, *ids})
+            account_id: LooseEnds(
+                payouts[account_id], created[account_id], before_window[account_id]
+            )
+            for account_id in sorted({*payouts, *created, *before_window})
         }
 
 
@@ -160,34 +169,56 @@ def _has_raw_tables(connection: duckdb.DuckDBPyConnection) -> bool:
     return found == (2,)
 
 
-def _sets(rows: list[tuple[str, str]]) -> defaultdict[str, frozenset[str]]:
-    gathered: defaultdict[str, set[str]] = defaultdict(set)
+def _make_views(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(_WINDOWS_READ)
+    connection.execute(
+        "create or replace temporary table unreconciled_payouts "
+        "(account_id varchar, payout_id varchar)"
+    )
+    built = connection.execute(
+        "select count(*) from duckdb_tables() "
+        "where schema_name = 'finance' and table_name = 'fct_payout_reconciliation'"
+    ).fetchone()
+    if built == (1,):
+        connection.execute(_UNRECONCILED)
+    connection.execute(_LISTS_STORED)
+
+
+def _sets(rows: list[tuple[str, Any]]) -> defaultdict[str, frozenset[Any]]:
+    gathered: defaultdict[str, set[Any]] = defaultdict(set)
     for account_id, item in rows:
         gathered[account_id].add(item)
     return defaultdict(frozenset, {a: frozenset(items) for a, items in gathered.items()})
 
 
+# The last whole reading tells the whole window: each one goes on where the one before it ended.
 _WINDOWS_READ = """
     create or replace temporary view windows_read as
-    select
-        account_id,
-        case when bool_or(created_from is null) then null else min(created_from) end
-            as created_from,
-        max(created_through) as created_through,
-        max(payouts_through) as payouts_through
+    select account_id, created_from, created_through, payouts_through
     from stripe.account_syncs
     where
         status = 'readable'
         and _dlt_load_id in (select load_id from stripe._dlt_loads where status = 0)
-    group by account_id
+    qualify row_number() over (partition by account_id order by _dlt_load_id desc) = 1
 """
 
-_LISTED_PAYOUTS = """
+# A payout that could not be reconciled is listed again: Stripe may have mended its list since.
+_LISTS_STORED = """
+    create or replace temporary view lists_stored as
     select account_id, id
     from stripe.payout_listings
     where
         is_whole
         and _dlt_load_id in (select load_id from stripe._dlt_loads where status = 0)
+        and (account_id, id) not in (from unreconciled_payouts)
+"""
+
+# The verdict of the last build, where there was one.
+_UNRECONCILED = """
+    insert into unreconciled_payouts
+    select account_id, payout_id
+    from finance.fct_payout_reconciliation
+    where reconciliation_status = 'unreconciled'
 """
 
 _OPEN_PAYOUTS = """
@@ -198,10 +229,56 @@ _OPEN_PAYOUTS = """
         or reconciliation_status not in ('completed', 'not_applicable')
 """
 
-_ROWS_ABOUT_PAYOUTS = """
-    select account_id, id from stripe.balance_transactions where source like 'po\\_%' escape '\\'
+_PAYOUTS_TO_READ_ANEW = """
+    with
+
+    rows_about_payouts as (
+        select account_id, id, type, source
+        from stripe.balance_transactions
+        where
+            type in ('payout', 'payout_failure', 'payout_cancel')
+            or source like 'po!_%' escape '!'
+        union
+        select account_id, id, type, source
+        from stripe.payout_transactions
+        where
+            type in ('payout', 'payout_failure', 'payout_cancel')
+            or source like 'po!_%' escape '!'
+    ),
+
+    named as (
+        select
+            account_id,
+            source as payout_id,
+            case when type in ('payout_failure', 'payout_cancel') then id end as returned_by,
+            cast(null as varchar) as reversed_by
+        from rows_about_payouts
+        where source is not null
+        union all
+        select account_id, original_payout, null, id
+        from stripe.payouts
+        where original_payout is not null
+    )
+
+    select distinct named.account_id, named.payout_id
+    from named
+    left join stripe.payouts as payouts
+        on named.account_id = payouts.account_id and named.payout_id = payouts.id
+    where
+        payouts.id is null
+        or (
+            named.returned_by is not null
+            and named.returned_by is distinct from payouts.failure_balance_transaction
+        )
+        or (
+            named.reversed_by is not null
+            and named.reversed_by is distinct from payouts.reversed_by
+        )
     union
-    select account_id, id from stripe.payout_transactions where source like 'po\\_%' escape '\\'
+    select payouts.account_id, payouts.id
+    from stripe.payouts as payouts
+    anti join lists_stored using (account_id, id)
+    where payouts.reconciliation_status = 'completed'
 """
 
 _UNCONFIRMED_ROWS = """
@@ -211,13 +288,11 @@ _UNCONFIRMED_ROWS = """
         on
             listed.account_id = windows_read.account_id
             and listed.created >= coalesce(windows_read.created_from, listed.created)
-            and listed.created <= windows_read.created_through
     where not exists (
         select 1
         from stripe.balance_transactions as ledger
         where ledger.account_id = listed.account_id and ledger.id = listed.id
     )
-    order by all
 """
 
 _ROWS_BEFORE_WINDOW = """
@@ -241,5 +316,4 @@ _ROWS_BEFORE_WINDOW = """
             select 1 from stripe.payout_transactions as listed
             where listed.account_id = named.account_id and listed.id = named.id
         )
-    order by all
 """

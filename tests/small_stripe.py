@@ -27,6 +27,7 @@ class SmallStripe:
     """By payout, the ids of the transactions it lists."""
     answer: Callable[[Request], Answer | None] = lambda _: None
     asked: list[Request] = field(default_factory=list)
+    page_size: int = 100
 
     def add_payout(self, payout_id: str, created: int, *nets: int, **more: Any) -> Object:  # noqa: ANN401
         """Add a completed payout of the platform with one charge for each net amount."""
@@ -110,7 +111,13 @@ class SmallStripe:
             found = [item for item in objects if item["id"] == name[0]]
             missing = refusal(404, f"No such object: '{name[0]}'", code="resource_missing")
             return Answer(found[0]) if found else missing
-        return page(*self._filtered(objects, request.query))
+        return self._page(self._filtered(objects, request.query), request.query)
+
+    def _page(self, found: list[Object], query: dict[str, str]) -> Answer:
+        ids = [item["id"] for item in found]
+        first = ids.index(query["starting_after"]) + 1 if "starting_after" in query else 0
+        last = first + self.page_size
+        return page(*found[first:last], has_more=len(found) > last)
 
     def _filtered(self, objects: list[Object], query: dict[str, str]) -> list[Object]:
         first = int(query.get("created[gte]", 0))

@@ -222,4 +222,4 @@ def test_no_text_reaches_a_cell_as_a_formula(text: str) -> None:
         ).fetchall()[0]
     answer: Any = cell
     assert answer in {text, "'" + text}
-    assert not answer.startswith(("=", "+", "-", "@", "\t", "\r", "\0"))
+    assert not answer.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\0"))

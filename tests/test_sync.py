@@ -158,20 +158,68 @@ def test_a_refused_key_ends_the_sync(stripe: SmallStripe, synced: Synced) -> Non
         synced.sync()
 
 
+def fail_late(stripe: SmallStripe, payout_id: str, when: int) -> None:
+    """Make an old payout fail: its money comes back, and the payout says so."""
+    (payout,) = (p for p in stripe.payouts[PLATFORM] if p["id"] == payout_id)
+    returned = stripe.add_transaction(
+        "txn_back", when, payout["amount"], type="payout_failure", source=payout_id
+    )
+    payout |= {"status": "failed", "failure_balance_transaction": returned["id"]}
+
+
+# Stripe does not promise the prefix.
+@pytest.mark.parametrize("payout_id", ["po_old", "tr_oldstyle"])
 def test_an_old_payout_is_read_anew_when_a_row_is_about_it(
-    stripe: SmallStripe, synced: Synced
+    stripe: SmallStripe, synced: Synced, payout_id: str
 ) -> None:
-    old = stripe.add_payout("po_old", JANUARY, 500)
+    stripe.add_payout(payout_id, JANUARY, 500)
     stripe.add_payout("po_new", JANUARY + 200 * DAY, 300)
     synced.sync()
-    returned = stripe.add_transaction(
-        "txn_back", JANUARY + 201 * DAY, 500, type="payout_failure", source="po_old"
-    )
-    old |= {"status": "failed", "failure_balance_transaction": returned["id"]}
+    fail_late(stripe, payout_id, JANUARY + 201 * DAY)
     synced.sync()
+    assert synced.one(f"select status from stripe.payouts where id = '{payout_id}'") == ("failed",)
+    synced.sync()
+    assert stripe.questions(f"/v1/payouts/{payout_id}") == []
+
+
+def test_a_late_failure_is_found_even_after_its_first_look_up_failed(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    stripe.add_payout("po_old", JANUARY, 500)
+    stripe.add_payout("po_new", JANUARY + 200 * DAY, 300)
+    synced.sync()
+    fail_late(stripe, "po_old", JANUARY + 201 * DAY)
+    denied = refusal(403, "Permission denied", code="more_permissions_required")
+    stripe.answer = lambda request: denied if request.path == "/v1/payouts/po_old" else None
+    assert synced.sync().accounts == {"failed": 1}
+    stripe.answer = lambda _: None
+    assert synced.sync().accounts == {"readable": 1}
     assert synced.one("select status from stripe.payouts where id = 'po_old'") == ("failed",)
+
+
+def test_a_reversed_payout_is_read_anew_whatever_its_age(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    original = stripe.add_payout("po_old", JANUARY, 500)
     synced.sync()
-    assert stripe.questions("/v1/payouts/po_old") == []
+    stripe.add_payout("po_reversal", JANUARY + 80 * DAY, -500, original_payout="po_old")
+    original["reversed_by"] = "po_reversal"
+    synced.sync()
+    assert synced.one("select reversed_by from stripe.payouts where id = 'po_old'") == (
+        "po_reversal",
+    )
+
+
+def test_an_account_that_is_lost_during_the_last_look_ups_leaves_the_others(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    stripe.connected = ["acct_1"]
+    stripe.payouts["acct_1"] = [
+        stripe.add_payout("po_1", JANUARY, 500) | {"original_payout": "po_0"}
+    ]
+    gone = refusal(403, "no access", code="account_invalid")
+    stripe.answer = lambda request: gone if request.path == "/v1/payouts/po_0" else None
+    assert synced.sync().accounts == {"readable": 1, "revoked": 1}
 
 
 def test_a_payout_that_was_open_is_read_again_whatever_its_age(
@@ -195,8 +243,22 @@ def test_what_was_read_is_listed_with_an_overlap_only(stripe: SmallStripe, synce
     stripe.add_transaction("txn_late", JANUARY + 90 * DAY - 3600, 100)
     synced.sync()
     assert synced.ids("balance_transactions") == {"txn_1", "txn_2", "txn_late"}
-    (query,) = stripe.questions("/v1/balance_transactions")
-    assert int(query["created[gte]"]) == JANUARY + 89 * DAY
+    assert len(stripe.questions("/v1/balance_transactions")) == 1
+
+
+def test_a_busy_account_is_read_again_for_a_day_and_no_further(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    for hour in range(24 * 10):
+        stripe.add_transaction(f"txn_{hour:03}", JANUARY + hour * 3600, 100)
+    stripe.page_size = 10
+    synced.sync()
+    synced.sync()
+    newest = JANUARY + (24 * 10 - 1) * 3600
+    # 25 rows of the last day stand on three pages.
+    queries = stripe.questions("/v1/balance_transactions")
+    assert len(queries) == 3
+    assert all(int(query["created[gte]"]) == newest - 30 * DAY for query in queries)
 
 
 def test_a_listed_row_that_appeared_late_is_looked_up_before_it_is_an_orphan(
@@ -210,6 +272,30 @@ def test_a_listed_row_that_appeared_late_is_looked_up_before_it_is_an_orphan(
     stripe.lists["po_1"].append("txn_late")
     synced.sync()
     assert "txn_late" in synced.ids("balance_transactions")
+
+
+def test_a_list_that_could_not_be_read_is_read_again_whatever_its_age(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    stripe.add_payout("po_old", JANUARY, 500)
+    stripe.add_payout("po_new", JANUARY + 200 * DAY, 300)
+    broken = refusal(400, "not now")
+    stripe.answer = lambda request: broken if request.query.get("payout") == "po_old" else None
+    synced.sync()
+    stripe.answer = lambda _: None
+    synced.sync()
+    assert synced.lists_asked == ["po_old"]
+    assert synced.one("select is_whole from stripe.payout_listings where id = 'po_old'") == (True,)
+
+
+def test_a_start_that_is_moved_later_leaves_no_gap(stripe: SmallStripe, synced: Synced) -> None:
+    stripe.add_transaction("txn_1", JANUARY, 100)
+    synced.sync()
+    stripe.add_transaction("txn_2", JANUARY + 40 * DAY, 100)
+    stripe.add_transaction("txn_3", JANUARY + 90 * DAY, 100)
+    synced.sync(start=JANUARY + 80 * DAY)
+    synced.sync()
+    assert synced.ids("balance_transactions") == {"txn_1", "txn_2", "txn_3"}
 
 
 def test_a_start_date_bounds_what_is_read_but_not_what_a_payout_lists(

@@ -2,7 +2,8 @@
 
 The order matters. Payouts come first, because a list counts only if it was begun after Stripe
 called it complete; lists come before the transactions, so that every listed row can be found
-there; then payouts that a new row is about, whatever their age; the balance last.
+there; the balance last. What the rows then name and nobody has read, such as the payout that a
+failure months later is about, are loose ends, tied at the end of the sync.
 """
 
 from __future__ import annotations
@@ -39,13 +40,11 @@ from loader.warehouse import AccountHistory, LooseEnds
 # Failures were seen 9 days after arrival; 30 days leaves room.
 PAYOUT_WINDOW_SECONDS = 30 * 86_400
 
-# Rows can appear late: `created` lies behind the moment at which the API first shows a row.
+# Rows can appear late: `created` lies behind the moment at which the API first shows a row. A day
+# is always read again; what the last page of it holds beyond costs nothing and is kept too.
 TRANSACTION_OVERLAP_SECONDS = 86_400
 
 LISTS_AT_ONCE = 50
-
-# Types of the rows that give a payout's money back (https://docs.stripe.com/payouts).
-RETURN_TYPES = frozenset({"payout_failure", "payout_cancel"})
 
 Keep = Callable[[RawTable, Sequence[Row]], Awaitable[None]]
 
@@ -67,23 +66,28 @@ class AccountReader:
         client: StripeClient,
         reading: Reading,
         account_id: str,
-        history: AccountHistory,
+        history: AccountHistory | None,
         keep: Keep,
         *,
         is_platform: bool,
     ) -> None:
-        """Args: keep: takes rows of a raw table; returns once they are in a batch."""
+        """Take what is known.
+
+        Args:
+            history: what earlier runs read; none for an account read for the first time.
+            keep: takes rows of a raw table; returns once they are in a batch.
+        """
         self.account_id = account_id
         self._client = client
         self._reading = reading
-        self._history = history
+        self._history = history or AccountHistory()
         self._keep_rows = keep
         self._header = None if is_platform else account_id
-        self._reaches_further_back = _starts_before(reading.start, history)
+        self._goes_on = history is not None and not _starts_before(reading.start, history)
         self._payouts: dict[str, Row] = {}
-        self._listed: set[str] = set(history.listed_payouts)
-        self._asks_anew: set[str] = set()
-        self._created_through = history.created_through
+        self._listed: set[str] = set(self._history.listed_payouts)
+        self._created_through = self._history.created_through
+        self._transactions_listed_at: int | None = None
         self._started_at = int(time.time())
         self._pages = self._rows = 0
 
@@ -96,7 +100,6 @@ class AccountReader:
         await self._read_payouts()
         await self._read_lists(self._payouts.values())
         await self._read_transactions()
-        await self._read_payouts_anew()
         await self._read_balance()
         await self._keep(ACCOUNT_SYNCS, [self.record("readable")])
 
@@ -112,7 +115,8 @@ class AccountReader:
             "error": error,
             "started_at": self._started_at,
             "finished_at": int(time.time()),
-            "created_from": self._reading.start,
+            "transactions_listed_at": self._transactions_listed_at,
+            "created_from": self._window_start,
             "created_through": self._created_through,
             "payouts_through": max(payouts, default=None),
             "pages": self._pages,
@@ -120,13 +124,16 @@ class AccountReader:
         }
 
     async def tie_loose_ends(self, ends: LooseEnds) -> None:
-        """Look up by `created` or id what the lists name and the window read does not hold."""
+        """Look up what stored rows name and what is not stored as they name it."""
+        for payout_id in sorted(ends.payouts):
+            await self._read_payout(payout_id)
+        await self._read_lists(self._payouts[p] for p in ends.payouts if p in self._payouts)
         for first, last in _days(ends.unconfirmed_created):
             async for page in self._pages_of(
                 "/v1/balance_transactions", {"created": {"gte": first, "lte": last}}
             ):
                 await self._keep(BALANCE_TRANSACTIONS, self._as_rows(page))
-        for transaction_id in ends.rows_before_window:
+        for transaction_id in sorted(ends.rows_before_window):
             row = await self._retrieve(f"/v1/balance_transactions/{transaction_id}")
             if row is not None:
                 await self._keep(BALANCE_TRANSACTIONS, [row])
@@ -183,48 +190,28 @@ class AccountReader:
             "error": error,
         }
         await self._keep(PAYOUT_LISTINGS, [listing])
+        self._listed.add(payout["id"])
         if error is None:
-            self._listed.add(payout["id"])
-            self._notice_payouts(rows)
             await self._keep(PAYOUT_TRANSACTIONS, rows or [self._cleared(payout["id"])])
 
     def _cleared(self, payout_id: str) -> Row:
         return {"account_id": self.account_id, "payout_id": payout_id, "id": "", "is_cleared": True}
 
     async def _read_transactions(self) -> None:
-        since = self._since(self._history.created_through, TRANSACTION_OVERLAP_SECONDS)
+        self._transactions_listed_at = int(time.time())
+        through = self._history.created_through
+        enough = None
+        if self._goes_on and through is not None:
+            enough = through - TRANSACTION_OVERLAP_SECONDS
+        since = self._since(through, PAYOUT_WINDOW_SECONDS)
         async for page in self._pages_of("/v1/balance_transactions", _created_since(since)):
             rows = self._as_rows(page)
             created = [row["created"] for row in rows if isinstance(row.get("created"), int)]
             known = [] if self._created_through is None else [self._created_through]
             self._created_through = max([*created, *known], default=None)
-            self._notice_payouts(rows)
             await self._keep(BALANCE_TRANSACTIONS, rows)
-
-    def _notice_payouts(self, rows: Iterable[Row]) -> None:
-        """Note the payouts that new rows are about and that must be read anew."""
-        for row in rows:
-            source = row.get("source")
-            if not isinstance(source, str) or not source.startswith("po_"):
-                continue
-            if row["id"] in self._history.rows_about_payouts:
-                continue
-            payout = self._payouts.get(source)
-            returned = row.get("type") in RETURN_TYPES
-            if payout is None or (
-                returned and payout.get("failure_balance_transaction") != row["id"]
-            ):
-                self._asks_anew.add(source)
-
-    async def _read_payouts_anew(self) -> None:
-        """Read the payouts that new rows are about; their lists may name further ones."""
-        done: set[str] = set()
-        while self._asks_anew - done:
-            batch = sorted(self._asks_anew - done)
-            done.update(batch)
-            for payout_id in batch:
-                await self._read_payout(payout_id)
-            await self._read_lists([self._payouts[p] for p in batch if p in self._payouts])
+            if enough is not None and min(created, default=enough) < enough:
+                return
 
     async def _read_balance(self) -> None:
         balance = await self._client.get("/v1/balance", account_id=self._header)
@@ -249,12 +236,19 @@ class AccountReader:
         self._rows += len(rows)
         await self._keep_rows(table, rows)
 
+    @property
+    def _window_start(self) -> int | None:
+        """Start of the window that is wholly read once this reading is done."""
+        return self._history.created_from if self._goes_on else self._reading.start
+
     def _since(self, through: int | None, overlap: int) -> int | None:
-        """Answer the `created` from which to list: what was read before, less an overlap."""
-        start = self._reading.start
-        if through is None or self._reaches_further_back:
-            return start
-        return max(through - overlap, start or 0)
+        """Answer the `created` from which to list: what was read before, less an overlap.
+
+        A start that was moved later leaves no gap: reading goes on where it ended.
+        """
+        if through is None or not self._goes_on:
+            return self._window_start
+        return max(through - overlap, self._window_start or 0)
 
 
 def _starts_before(start: int | None, history: AccountHistory) -> bool:

@@ -6,6 +6,7 @@ field that Stripe adds later becomes a text column of its name that holds its JS
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -217,6 +218,7 @@ ACCOUNT_SYNCS = RawTable(
         "error": TEXT,
         "started_at": INTEGER,
         "finished_at": INTEGER,
+        "transactions_listed_at": INTEGER,
         "created_from": INTEGER,
         "created_through": INTEGER,
         "payouts_through": INTEGER,
@@ -238,15 +240,31 @@ RAW_TABLES = (
 )
 
 
+_DOCUMENTED_FIELDS = frozenset({*_TRANSACTION_COLUMNS, *PAYOUTS.columns}) - {"account_id"}
+_OUR_COLUMNS = frozenset({"account_id", "payout_id", "is_cleared"})
+
+
 def object_row(account_id: str, stripe_object: Mapping[str, Any]) -> Row:
     """Answer a Stripe object as a raw row of its account; expanded objects become their ids."""
-    row = {
-        name: _id_if_expanded(value)
-        for name, value in stripe_object.items()
+    row: Row = {
+        _column_name(name): _id_if_expanded(value)
+        for name, value in sorted(stripe_object.items(), key=_documented_names_last)
         if name not in _IGNORED_FIELDS
     }
     row["account_id"] = account_id
     return row
+
+
+def _column_name(field_name: str) -> str:
+    """Answer the column of a field; a field that is named like a column of ours steps aside."""
+    if field_name in _DOCUMENTED_FIELDS:
+        return field_name
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", field_name).lower()
+    return f"stripe_{name}" if name in _OUR_COLUMNS | _DOCUMENTED_FIELDS else name
+
+
+def _documented_names_last(field: tuple[str, object]) -> tuple[bool, str]:
+    return field[0] in _DOCUMENTED_FIELDS, field[0]
 
 
 def _id_if_expanded(value: object) -> object:

@@ -119,7 +119,7 @@ class StripeClient:
         said = error.user_message or str(error)
         kind, advice = _kind_and_advice(error, code)
         if kind is UnreachableError and error.http_status is None:
-            said = f"no answer from {self._api_base} ({said})"
+            said = f"no answer from {self._api_base}. Check the network and STRIPE_API_BASE."
         return kind(
             f"{path} for {whose}: {said} {advice}".strip(), account_id=account_id, code=code
         )

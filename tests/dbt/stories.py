@@ -139,6 +139,7 @@ def _sync(account_id: str, through: int) -> dict[str, Any]:
         "error": None,
         "created_from": None,
         "created_through": through,
+        "transactions_listed_at": march(12),
     }
 
 

@@ -57,6 +57,17 @@ def test_a_field_that_stripe_adds_is_kept_as_json(value: object) -> None:
     assert (None if kept is None else json.loads(kept)) == value
 
 
+@pytest.mark.parametrize("name", ["is_cleared", "account_id", "accountId", "payout_id", "Created"])
+def test_a_field_named_like_a_column_of_ours_steps_aside(name: str) -> None:
+    row = built(**{name: "from Stripe"})
+    assert (row["account_id"], row["created"]) == ("acct_1", TRANSACTION["created"])
+    assert [key for key, value in row.items() if value == '"from Stripe"'] in (
+        [f"stripe_{name}"],
+        ["stripe_account_id"],
+        ["stripe_created"],
+    )
+
+
 def test_rows_with_and_without_a_new_field_make_one_table() -> None:
     rows = [object_row("a", TRANSACTION), object_row("a", TRANSACTION | {"id": "t2", "new": 1})]
     assert BALANCE_TRANSACTIONS.arrow(rows).column("new").to_pylist() == [None, "1"]

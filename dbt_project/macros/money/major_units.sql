@@ -14,3 +14,12 @@
         else cast(cast({{ major_units(minor, '0.010') }} as decimal(24, 2)) as varchar)
     end || ' ' || upper({{ currency }})
 {%- endmacro %}
+
+{# The three amounts of a transaction as Stripe writes them: '1000, 30, 970 minor units of usd'.
+   The prefix stands before each column: a relation and a dot, or part of the name. #}
+{% macro amounts_text(prefix='') -%}
+    cast({{ prefix }}gross_amount_minor as varchar)
+    || ', ' || cast({{ prefix }}fee_amount_minor as varchar)
+    || ', ' || cast({{ prefix }}net_amount_minor as varchar)
+    || ' minor units of ' || {{ prefix }}currency
+{%- endmacro %}

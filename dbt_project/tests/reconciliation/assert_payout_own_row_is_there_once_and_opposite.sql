@@ -3,6 +3,10 @@ with
 payouts as (
 
     select * from {{ ref('stg_stripe__payouts') }}
+    where
+        balance_transaction_id is not null
+        or payout_status != 'pending'
+        or stripe_reconciliation_status = 'completed'
 
 ),
 

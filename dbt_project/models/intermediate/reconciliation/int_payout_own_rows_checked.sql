@@ -1,4 +1,5 @@
--- One row per payout: whether the row that takes it off the balance is there once and right.
+-- Whether the row that takes each payout off the balance is there once and right. A payout that is
+-- still pending may not name one yet.
 with
 
 payouts as (
@@ -34,6 +35,11 @@ select
     ledger.source_object_id as own_row_source_object_id,
     coalesce(rows_naming_payout.row_count, 0) as own_row_count,
     case
+        when
+            payouts.balance_transaction_id is null
+            and payouts.payout_status = 'pending'
+            and payouts.stripe_reconciliation_status != 'completed'
+            then 'not_yet'
         when ledger.balance_transaction_id is null then 'missing'
         when
             ledger.gross_amount_minor = -payouts.payout_amount_minor

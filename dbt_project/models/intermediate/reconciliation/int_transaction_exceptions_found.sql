@@ -101,10 +101,10 @@ component_differs as (
         net_amount_minor as amount_minor,
         'component_differs' as exception_type,
         'error' as severity,
-        'reads otherwise in the payout''s list (net '
-        || cast(net_amount_minor as varchar) || ' minor units) than in the account''s '
-        || 'transactions (net ' || cast(ledger_net_amount_minor as varchar)
-        || '), or its gross less its fee is not its net' as finding
+        'is (gross, fee, net) ' || {{ amounts_text() }}
+        || ' in the payout''s list and ' || {{ amounts_text('ledger_') }}
+        || ' among the account''s transactions: the two must agree, and gross less fee must be net'
+            as finding
     from listed
     where is_different_in_ledger
 
@@ -121,12 +121,10 @@ not_adding_up as (
         ledger.net_amount_minor as amount_minor,
         'component_differs' as exception_type,
         'error' as severity,
-        'does not add up in itself: gross ' || cast(ledger.gross_amount_minor as varchar)
-        || ', fee ' || cast(ledger.fee_amount_minor as varchar)
-        || ' (its details add up to '
-        || coalesce(cast(ledger.fee_details_amount_minor as varchar), 'an unknown sum')
-        || '), net ' || cast(ledger.net_amount_minor as varchar)
-        || ' minor units' as finding
+        'does not add up in itself (gross, fee, net ' || {{ amounts_text('ledger.') }}
+        || ', fee details '
+        || coalesce(cast(ledger.fee_details_amount_minor as varchar), 'unknown')
+        || ')' as finding
     from ledger
     left join component_differs
         on
