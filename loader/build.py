@@ -18,7 +18,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 # What goes wrong is in the results; the log file keeps the rest.
-_QUIET = ("--quiet", "--log-level", "none", "--no-use-colors")
+_QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "info", "--no-use-colors")
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
