@@ -12,7 +12,7 @@ import typer
 from loader.settings import Settings, SettingsError, load_settings, silence_telemetry
 
 if TYPE_CHECKING:
-    from loader.console import SyncDisplay
+    from loader.console import RunDisplay
     from loader.job import Job
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def sync(full: Full = False, broken: Broken = False) -> None:
         with job.lock(), display.shown():
             result = job.sync(JobOptions(full=full, broken=broken))
         for account_id, error in sorted(result.errors.items()):
-            console.print(f"{account_id}: {error}")
+            console.print(f"{account_id}: {error}", markup=False)
         console.print(
             f"Loaded {result.rows.total():,} rows with {result.requests.total():,} requests."
         )
@@ -122,21 +122,21 @@ def sandbox(context: typer.Context) -> None:
 
 
 @contextmanager
-def _job() -> Iterator[tuple[Job, SyncDisplay]]:
+def _job() -> Iterator[tuple[Job, RunDisplay]]:
     """Set a job up; turn what a user can mend into a sentence and an exit code."""
     settings = _settings()
     silence_telemetry()
-    from loader.console import SyncDisplay, error_console
+    from loader.console import RunDisplay, show_failure
     from loader.job import FAILED, RUN_ERRORS, WRONG_SETTINGS, Job
 
-    display = SyncDisplay()
+    display = RunDisplay()
     try:
         yield Job(settings, display), display
     except SettingsError as error:
-        error_console.print(f"[bold red]Settings:[/] {error}", highlight=False)
+        show_failure("Settings", error)
         raise typer.Exit(WRONG_SETTINGS) from None
     except RUN_ERRORS as error:
-        error_console.print(f"[bold red]Failed:[/] {error}", highlight=False)
+        show_failure("Failed", error)
         raise typer.Exit(FAILED) from None
 
 

@@ -27,8 +27,16 @@ console = Console(width=_WIDTH)
 error_console = Console(stderr=True, soft_wrap=True)
 
 
-class SyncDisplay:
-    """Shows accounts and rows as they come in."""
+_STEPS = {
+    "build": "Proving every payout ...",
+    "test": "Testing that nothing was lost on the way ...",
+    "publish": "Publishing ...",
+    "export": "Writing the exports ...",
+}
+
+
+class RunDisplay:
+    """Shows accounts and rows as they come in, then the steps after it."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -56,12 +64,24 @@ class SyncDisplay:
         """Advance by one account; one that was not readable gets a line of its own."""
         self._progress.advance(self._task)
         if status != "readable":
-            self._progress.console.print(f"Account {account_id}: {status}")
+            self._progress.console.print(f"Account {escape(account_id)}: {status}")
+
+    def step_begun(self, step: str) -> None:
+        """Say what is being done now."""
+        if step == "build":
+            self._progress.stop()
+        if step in _STEPS:
+            console.print(_STEPS[step])
 
     def rows_read(self, count: int) -> None:
         """Count rows."""
         self._rows += count
         self._progress.update(self._task, rows=self._rows)
+
+
+def show_failure(kind: str, error: Exception) -> None:
+    """Say on stderr what went wrong; text from outside is shown as it stands."""
+    error_console.print(f"[bold red]{kind}:[/] {escape(str(error))}", highlight=False)
 
 
 def show_mode(settings: Settings) -> None:
@@ -120,7 +140,8 @@ def _show_exceptions(rows: list[tuple[str, ...]], total: int) -> None:
     console.print(f"\n[bold]Open exceptions: {total}[/]")
     for severity, kind, account_id, payout_id, explanation in rows:
         style = "red" if severity == "error" else "yellow"
-        console.print(f"[{style}]{severity}[/] [bold]{kind}[/] {account_id} {payout_id or ''}")
+        where = escape(f"{account_id} {payout_id or ''}")
+        console.print(f"[{style}]{severity}[/] [bold]{kind}[/] {where}")
         console.print(Padding(escape(explanation), (0, 0, 0, 4)))
     if total > len(rows):
         file = "exports/fct_reconciliation_exceptions.csv"
@@ -190,7 +211,7 @@ def show_status(settings: Settings) -> None:
     for name in ("Account", "Name", "Access", "Synced through (UTC)", "Open exceptions", "Error"):
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console.print(table)
 
 

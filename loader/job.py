@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import duckdb
 from filelock import FileLock, Timeout
@@ -39,6 +40,13 @@ RUN_ERRORS = (
 )
 
 
+class JobProgress(SyncProgress, Protocol):
+    """Hears how a run goes on."""
+
+    def step_begun(self, step: str) -> None:
+        """One of `sync`, `build`, `test`, `publish`, `export` begins."""
+
+
 @dataclass(frozen=True)
 class JobOptions:
     """What a user asks of one run."""
@@ -52,7 +60,7 @@ class JobOptions:
 class Job:
     """The steps of a run over one mode's folder; each can be run alone."""
 
-    def __init__(self, settings: Settings, progress: SyncProgress) -> None:
+    def __init__(self, settings: Settings, progress: JobProgress) -> None:
         self.settings = settings
         self._progress = progress
         self._warehouse = Warehouse(settings.warehouse_path)
@@ -69,15 +77,15 @@ class Job:
         record = RunRecord(mode=settings.mode.value, as_of=settings.as_of.isoformat())
         with self.lock():
             try:
-                with record.step("sync"):
+                with self._step(record, "sync"):
                     self._note_sync(record, self.sync(options))
-                with record.step("build"):
+                with self._step(record, "build"):
                     self._dbt.run_models()
-                with record.step("test"):
+                with self._step(record, "test"):
                     failed = self._dbt.run_tests()
-                with record.step("publish"):
+                with self._step(record, "publish"):
                     self.publish()
-                with record.step("export"):
+                with self._step(record, "export"):
                     self.export()
                 record.count_findings(settings.published_path)
                 record.failed_tests = [
@@ -144,6 +152,12 @@ class Job:
                 f"Another run is at work in {self.settings.mode_dir}. Wait until it ends, then "
                 "run again."
             ) from None
+
+    @contextmanager
+    def _step(self, record: RunRecord, name: str) -> Iterator[None]:
+        self._progress.step_begun(name)
+        with record.step(name):
+            yield
 
     def _need_warehouse(self) -> None:
         if not self.settings.warehouse_path.exists():

@@ -23,6 +23,9 @@ class Quiet:
     def account_read(self, account_id: str, status: str) -> None:
         """Say nothing."""
 
+    def step_begun(self, step: str) -> None:
+        """Say nothing."""
+
     def rows_read(self, count: int) -> None:
         """Say nothing."""
 

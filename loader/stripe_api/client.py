@@ -61,7 +61,7 @@ class StripeClient:
             base_addresses={"api": access.api_base},
             max_network_retries=SDK_RETRIES,
         )
-        self._api_base = access.api_base
+        self._access = access
         self._pacing = pacing
         self.requests: Counter[str] = Counter()
 
@@ -119,10 +119,11 @@ class StripeClient:
         said = error.user_message or str(error)
         kind, advice = _kind_and_advice(error, code)
         if kind is UnreachableError and error.http_status is None:
-            said = f"no answer from {self._api_base}. Check the network and STRIPE_API_BASE."
-        return kind(
-            f"{path} for {whose}: {said} {advice}".strip(), account_id=account_id, code=code
-        )
+            said = f"no answer from {self._access.api_base}. Check the network and STRIPE_API_BASE."
+        message = f"{path} for {whose}: {said} {advice}".strip()
+        # Stripe masks the key in what it says; what else answers there may not.
+        message = message.replace(self._access.api_key, "***")
+        return kind(message, account_id=account_id, code=code)
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -52,7 +52,11 @@ def test_a_request_names_its_account_and_nests_its_filters() -> None:
 @pytest.mark.parametrize(
     ("answer", "kind", "advice"),
     [
-        (refusal(401, "Invalid API Key provided"), errors.KeyRefusedError, "STRIPE_API_KEY"),
+        (
+            refusal(401, f"Invalid API Key provided: {KEY}"),
+            errors.KeyRefusedError,
+            "STRIPE_API_KEY",
+        ),
         (
             refusal(403, "no access", code="account_invalid"),
             errors.AccessRevokedError,
