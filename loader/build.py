@@ -41,6 +41,7 @@ class DbtProject:
         Raises:
             BuildError: one could not be built, or the project can't be read.
         """
+        self._built_marker.unlink(missing_ok=True)
         results = self._invoke("build", "--resource-type", "seed", "--resource-type", "model")
         failed = [r for r in results if r.status in {"error", "fail", "skipped"}]
         if failed:
@@ -49,6 +50,16 @@ class DbtProject:
                 f"The model {first.node.name} could not be built: {first.message}\n"
                 f"Nothing was published. The log is in {self.target_dir / 'dbt.log'}."
             )
+        self._built_marker.touch()
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the last build of the models went through to its end."""
+        return self._built_marker.exists()
+
+    @property
+    def _built_marker(self) -> Path:
+        return self.target_dir / "models_built"
 
     def run_tests(self) -> list[FailedTest]:
         """Run every data test; answer those that do not hold.
@@ -67,10 +78,16 @@ class DbtProject:
         ]
 
     def write_docs(self, path: Path) -> None:
-        """Write the dbt docs, lineage included, as one offline HTML file."""
+        """Write the dbt docs, lineage included, as one offline HTML file.
+
+        Raises:
+            BuildError: the project can't be read.
+        """
+        page = self.target_dir / "static_index.html"
+        page.unlink(missing_ok=True)
         self._invoke("docs", "generate", "--static")
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.target_dir / "static_index.html", path)
+        shutil.copyfile(page, path)
 
     def _invoke(self, *command: str) -> Sequence[Any]:
         os.environ["TIEOUT_DBT_WAREHOUSE"] = str(self.warehouse_path)
@@ -88,10 +105,13 @@ class DbtProject:
             )
         finally:
             # dbt keeps the file locked as long as this process lives.
-            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-        if outcome.exception is not None:
-            raise BuildError(f"dbt could not {command[0]}: {outcome.exception}")
-        return getattr(outcome.result, "results", [])
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt's own is untyped
+        results = getattr(outcome.result, "results", None)
+        nothing_done = command[0] != "docs" and not results
+        if outcome.exception is not None or nothing_done or not (results or outcome.success):
+            reason = outcome.exception or "it had nothing to do"
+            raise BuildError(f"dbt could not {command[0]}: {reason}")
+        return results or []
 
 
 @dataclass(frozen=True)

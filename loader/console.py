@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,7 +14,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from loader.publish import reading
+from loader.duckdb_files import reading
 from loader.run_record import RunRecord
 from loader.settings import Mode, Settings
 
@@ -115,14 +116,15 @@ def show_summary(record: RunRecord, settings: Settings) -> None:
     console.print(_verdict(record))
 
 
-def _payout_table(rows: list[tuple[object, ...]]) -> Table:
+def _payout_table(rows: list[tuple[Any, ...]]) -> Table:
     table = Table(title="Payouts by currency", title_justify="left")
     table.add_column("")
     for name in ("Payouts", "Proven", "Manual", "In progress", "Not proven", "Amount proven"):
         table.add_column(name, justify="right", no_wrap=name == "Amount proven")
-    table.add_column("Difference", justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+    table.add_column("Largest difference", justify="right", no_wrap=True)
+    for currency, *counts, exponent, proven, difference in rows:
+        amounts = (f"{amount:,.{exponent}f}" for amount in (proven, difference))
+        table.add_row(escape(currency), *map(str, counts), *amounts)
     return table
 
 
@@ -162,6 +164,7 @@ def _verdict(record: RunRecord) -> str:
     return "[bold green]Everything that is due ties out.[/]"
 
 
+# Differences of several payouts could cancel out, so the largest is shown, never their sum.
 _BY_CURRENCY = """
     select
         upper(payouts.currency),
@@ -170,19 +173,12 @@ _BY_CURRENCY = """
         count(*) filter (where payouts.reconciliation_status = 'not_itemizable'),
         count(*) filter (where payouts.reconciliation_status = 'in_progress'),
         count(*) filter (where payouts.reconciliation_status = 'unreconciled'),
-        format(
-            '{:,.' || any_value(currencies.minor_unit_exponent) || 'f}',
-            coalesce(sum(payouts.payout_amount) filter (where payouts.is_reconciled), 0)::double
-        ),
-        format(
-            '{:,.' || any_value(currencies.minor_unit_exponent) || 'f}',
-            (
-                coalesce(
-                    sum(payouts.difference_minor) filter (
-                        where payouts.reconciliation_status = 'unreconciled'
-                    ), 0
-                ) * any_value(currencies.major_per_minor)
-            )::double
+        any_value(currencies.minor_unit_exponent),
+        coalesce(sum(payouts.payout_amount) filter (where payouts.is_reconciled), 0),
+        coalesce(
+            max(abs(payouts.difference_minor * currencies.major_per_minor)) filter (
+                where payouts.reconciliation_status = 'unreconciled'
+            ), 0
         )
     from finance.fct_payout_reconciliation as payouts
     inner join finance.dim_currencies as currencies using (currency)

@@ -7,20 +7,23 @@ from pathlib import Path
 
 import duckdb
 
-from loader.publish import SCHEMA, finance_tables, literal, reading
+from loader.duckdb_files import SCHEMA, finance_tables, literal, reading
 
 # What spreadsheets take for a formula when a cell starts with it (OWASP, CSV injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 
 
-def write_exports(warehouse_path: Path, exports_dir: Path) -> list[Path]:
+def write_exports(warehouse_path: Path, exports_dir: Path) -> None:
     """Write each `finance` table as CSV, JSON and Parquet, and the itemised payouts.
 
     In CSV, amounts in major units have the decimals of their currency, and text that a
     spreadsheet would take for a formula is led by an apostrophe. JSON and Parquet hold the values
-    unchanged. Answers the files written.
+    unchanged. The files wait beside the standing ones until `replace_exports` puts them in place.
+
+    Raises:
+        OSError, duckdb.Error: they can't be written; the standing ones are untouched.
     """
-    unfinished = exports_dir.with_name(f".{exports_dir.name}.new")
+    unfinished = _unfinished(exports_dir)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     with reading(warehouse_path) as connection:
@@ -28,8 +31,20 @@ def write_exports(warehouse_path: Path, exports_dir: Path) -> list[Path]:
             _export(connection, f"from {SCHEMA}.{table}", unfinished / table)
         _export(connection, _ITEMIZED, unfinished / "payout_reconciliation_itemized")
         _export(connection, _SUMMARY, unfinished / "payout_reconciliation_summary")
-    _swap(unfinished, exports_dir)
-    return sorted(exports_dir.iterdir())
+
+
+def replace_exports(exports_dir: Path) -> None:
+    """Put what `write_exports` wrote in the place of the standing exports."""
+    old = exports_dir.with_name(f".{exports_dir.name}.old")
+    if exports_dir.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        exports_dir.rename(old)
+    _unfinished(exports_dir).rename(exports_dir)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _unfinished(exports_dir: Path) -> Path:
+    return exports_dir.with_name(f".{exports_dir.name}.new")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
@@ -80,15 +95,6 @@ def csv_cell(name: str, kind: str) -> str:
             f"else cast({name} as varchar) end as {name}"
         )
     return name
-
-
-def _swap(new: Path, place: Path) -> None:
-    old = place.with_name(f".{place.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        place.rename(old)
-    new.rename(place)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 # Named for Stripe's own reports of the same content

@@ -6,19 +6,20 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import duckdb
 from filelock import FileLock, Timeout
 
 from loader.build import BuildError, DbtProject, FailedTest
-from loader.exports import write_exports
+from loader.exports import replace_exports, write_exports
 from loader.publish import PublishError, publish
 from loader.run_record import RunRecord
 from loader.sandbox.options import SandboxOptions
 from loader.sandbox.process import SandboxProcess, SandboxStartError
-from loader.sandbox.state import STATE_FILE, SandboxStateError, load_or_create
-from loader.settings import Mode, Settings, SettingsError
+from loader.sandbox.state import SandboxStateError, load_or_create
+from loader.settings import Settings, SettingsError
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import StripeReadError
 from loader.sync import LoadError, SyncProgress, SyncRequest, SyncResult, sync
@@ -83,10 +84,11 @@ class Job:
                     self._dbt.run_models()
                 with self._step(record, "test"):
                     failed = self._dbt.run_tests()
-                with self._step(record, "publish"):
-                    self.publish()
                 with self._step(record, "export"):
-                    self.export()
+                    write_exports(settings.warehouse_path, self._exports_dir)
+                with self._step(record, "publish"):
+                    publish(settings.warehouse_path, settings.published_path)
+                    replace_exports(self._exports_dir)
                 record.count_findings(settings.published_path)
                 record.failed_tests = [
                     {"test": f.name, "failures": f.failures, "stored_in": f.stored_in}
@@ -122,14 +124,24 @@ class Job:
         return self._dbt.run_tests()
 
     def publish(self) -> None:
-        """Replace the file for BI tools."""
-        self._need_warehouse()
+        """Replace the file for BI tools.
+
+        Raises:
+            PublishError: something stands in the way.
+            WarehouseError, BuildError: there is no warehouse, or its models are not all built.
+        """
+        self._need_models()
         publish(self.settings.warehouse_path, self.settings.published_path)
 
     def export(self) -> None:
-        """Replace the exports."""
-        self._need_warehouse()
-        write_exports(self.settings.warehouse_path, self.settings.mode_dir / "exports")
+        """Replace the exports.
+
+        Raises:
+            WarehouseError, BuildError: there is no warehouse, or its models are not all built.
+        """
+        self._need_models()
+        write_exports(self.settings.warehouse_path, self._exports_dir)
+        replace_exports(self._exports_dir)
 
     def docs(self) -> None:
         """Write the dbt docs as one offline HTML file."""
@@ -159,6 +171,18 @@ class Job:
         with record.step(name):
             yield
 
+    @property
+    def _exports_dir(self) -> Path:
+        return self.settings.mode_dir / "exports"
+
+    def _need_models(self) -> None:
+        self._need_warehouse()
+        if not self._dbt.is_built:
+            raise BuildError(
+                "The last build did not end, so the tables may not fit together. "
+                "Run `tieout build` first."
+            )
+
     def _need_warehouse(self) -> None:
         if not self.settings.warehouse_path.exists():
             raise WarehouseError(
@@ -178,10 +202,12 @@ class Job:
             yield StripeAccess(sandbox.api_key, sandbox.base_url)
 
     def _sandbox_options(self, options: JobOptions) -> SandboxOptions:
-        on_disk = load_or_create(self.settings.mode_dir, self.settings.as_of, options.broken)
-        if on_disk.broken_changed:
-            self._forget_sandbox()
-        state = on_disk.state
+        state = load_or_create(
+            self.settings.mode_dir,
+            self.settings.as_of,
+            options.broken,
+            before_another_story=self._forget_sandbox,
+        )
         if self.settings.as_of.date() < state.first_day:
             raise SettingsError(
                 f"TIEOUT_AS_OF: the sandbox in {self.settings.mode_dir} begins on "
@@ -196,15 +222,10 @@ class Job:
 
     def _forget_sandbox(self) -> None:
         """Throw away what was loaded from the sandbox's other story; it is made-up data."""
-        if self.settings.mode is not Mode.SANDBOX:
-            return
-        for path in self.settings.mode_dir.iterdir():
-            if path.name in {STATE_FILE, ".lock"}:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name.startswith("warehouse.duckdb"):
-                path.unlink()
+        for name in ("dlt", "dbt"):
+            shutil.rmtree(self.settings.mode_dir / name, ignore_errors=True)
+        for path in self.settings.mode_dir.glob("warehouse.duckdb*"):
+            path.unlink()
 
     @staticmethod
     def _note_sync(record: RunRecord, result: SyncResult) -> None:

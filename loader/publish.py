@@ -7,13 +7,11 @@ the new, never a half.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-SCHEMA = "finance"
+from loader.duckdb_files import SCHEMA, finance_tables, literal, reading
 
 # Any DuckDB client from 1.0 on can open it.
 STORAGE_VERSION = "v1.0.0"
@@ -53,27 +51,6 @@ def publish(warehouse_path: Path, published_path: Path) -> None:
     _flush(published_path.parent)
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB file read-only, in UTC."""
-    connection = duckdb.connect(str(path), read_only=True)
-    try:
-        connection.execute("set TimeZone = 'UTC'")
-        yield connection
-    finally:
-        connection.close()
-
-
-def finance_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Answer the names of the tables to publish."""
-    rows = connection.execute(
-        "select table_name from duckdb_tables() "
-        "where database_name = current_database() and schema_name = ? order by table_name",
-        [SCHEMA],
-    )
-    return [name for (name,) in rows.fetchall()]
-
-
 def _copy_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     columns = connection.execute(
         "select column_name, data_type, is_nullable, comment from duckdb_columns() "
@@ -95,11 +72,6 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     connection.execute(f"comment on table {target} is {literal(description)}")
     for name, _, _, comment in columns:
         connection.execute(f'comment on column {target}."{name}" is {literal(comment)}')
-
-
-def literal(text: str | None) -> str:
-    """Answer a text as SQL writes it."""
-    return "null" if text is None else "'" + text.replace("'", "''") + "'"
 
 
 def _log_of(path: Path) -> Path:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loader.publish import reading
+from loader.duckdb_files import reading
 
 
 def _timestamp() -> str:

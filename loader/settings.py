@@ -7,6 +7,7 @@ wrong and what to do, and exit code 2.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from ipaddress import ip_address
@@ -45,8 +46,9 @@ class Mode(StrEnum):
 
 def _as_instant(value: object) -> object:
     """Read a bare date as the end of that day, UTC: as of 31 January includes 31 January."""
-    if isinstance(value, str) and len(value.strip()) == len("2026-01-31"):
-        value = date.fromisoformat(value.strip())
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = date.fromisoformat(value.strip())
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(23, 59, 59), tzinfo=UTC)
     if isinstance(value, str):
@@ -65,7 +67,7 @@ class Settings(BaseSettings):
     """Every setting of a run, read once from the environment and `.env`."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+        env_file=".env", extra="ignore", frozen=True, populate_by_name=True
     )
 
     stripe_api_key: SecretStr | None = Field(None, validation_alias="STRIPE_API_KEY")
@@ -78,6 +80,12 @@ class Settings(BaseSettings):
     requests_per_second: float | None = Field(
         None, ge=0, validation_alias="TIEOUT_REQUESTS_PER_SECOND"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take an empty variable for none; it hides one in `.env`."""
+        return {name: value for name, value in values.items() if value != ""}
 
     @field_validator("stripe_api_key")
     @classmethod
@@ -106,6 +114,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"a live key is sent to {STRIPE_API} or to this machine only, not to "
                 f"{self.stripe_api_base}: unset STRIPE_API_BASE"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _starts_before_it_ends(self) -> Settings:
+        if self.start_date is not None and self.start_date > self.as_of.date():
+            raise ValueError(
+                f"TIEOUT_START_DATE {self.start_date} lies after today ({self.as_of.date()}, or "
+                "TIEOUT_AS_OF): nothing would be read"
             )
         return self
 

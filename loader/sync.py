@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import dlt
+import pyarrow as pa
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from loader.settings import Mode
@@ -88,6 +89,8 @@ def sync(request: SyncRequest, progress: SyncProgress) -> SyncResult:
     Raises:
         StripeReadError: the platform account itself or the list of accounts can't be read.
         SettingsError: the warehouse belongs to another platform or mode.
+        WarehouseError: the warehouse can't be opened.
+        LoadError: what was read can't be written.
     """
     return asyncio.run(_Sync(request, progress).run())
 
@@ -104,14 +107,15 @@ class _Sync:
     async def run(self) -> SyncResult:
         platform = await self._client.get("/v1/account")
         self._result = SyncResult(platform["id"], self._reading.run_id)
-        self._request.warehouse.claim(platform["id"], self._request.mode)
+        if self._request.warehouse.claim(platform["id"], self._request.mode):
+            self._loader.forget_pending()
         await self._loader.finish_pending()
         known = self._request.warehouse.known_accounts()
         accounts = await self._find_accounts(platform)
         readers = self._readers(accounts, platform["id"])
         self._progress.accounts_found(len(readers))
         await asyncio.gather(*(self._read(reader) for reader in readers))
-        await self._record_vanished(known.keys() - accounts.keys())
+        await self._record_vanished(known - accounts.keys())
         await self._loader.load()
         await self._tie_loose_ends({reader.account_id: reader for reader in readers})
         self._result.rows = self._loader.rows
@@ -123,7 +127,8 @@ class _Sync:
         async for page in pages(self._client, "/v1/accounts"):
             for account in page:
                 found.setdefault(account["id"], account_row(account, is_platform=False))
-        await self._loader.add(ACCOUNTS, list(found.values()))
+        ACCOUNTS.check(list(found.values()))
+        await self._loader.add((ACCOUNTS, list(found.values())))
         return found
 
     def _readers(self, accounts: dict[str, Row], platform_id: str) -> list[AccountReader]:
@@ -159,7 +164,7 @@ class _Sync:
         self._result.statuses[reader.account_id] = status
         if error is not None:
             self._result.errors[reader.account_id] = error
-            await self._loader.add(ACCOUNT_SYNCS, [reader.record(status, error)])
+            await self._loader.add((ACCOUNT_SYNCS, [reader.record(status, error)]))
         return status
 
     async def _record_vanished(self, account_ids: set[str]) -> None:
@@ -172,7 +177,7 @@ class _Sync:
                 "error": "Stripe no longer lists this account as connected to the platform.",
             }
             self._result.statuses[account_id] = "revoked"
-            await self._loader.add(ACCOUNT_SYNCS, [gone])
+            await self._loader.add((ACCOUNT_SYNCS, [gone]))
 
     async def _tie_loose_ends(self, readers: dict[str, AccountReader]) -> None:
         """Look up what stored rows name, until nothing is named that was not looked up."""
@@ -209,21 +214,41 @@ class _BatchLoader:
             dataset_name="stripe",
         )
 
+    def forget_pending(self) -> None:
+        """Drop what was read for a warehouse that is no more: this one is new."""
+        self._pipeline.abort_packages()
+
     async def finish_pending(self) -> None:
         """Load the package that a killed run left behind, before anything new is read."""
         if self._pipeline.has_pending_data:
-            await asyncio.to_thread(self._pipeline.normalize)
-            await asyncio.to_thread(self._pipeline.load)
+            await asyncio.to_thread(self._finish_pending)
 
-    async def add(self, table: RawTable, rows: Sequence[Row]) -> None:
-        """Put rows into the batch; a full batch is loaded first."""
-        self._batch.add(table, rows)
-        self._progress.rows_read(len(rows))
+    def _finish_pending(self) -> None:
+        try:
+            self._pipeline.normalize()
+            self._pipeline.load()
+        except PipelineStepFailed as failure:
+            raise LoadError(
+                f"What an earlier run read can't be written: {failure.exception}. Mend that and "
+                f"run again; or delete {self._pipeline.working_dir}, and it is read again."
+            ) from failure
+
+    async def add(self, *parts: tuple[RawTable, Sequence[Row]]) -> None:
+        """Put rows that belong together into one batch; a full batch is loaded."""
+        for table, rows in parts:
+            self._batch.add(table, rows)
+            self._progress.rows_read(len(rows))
         if len(self._batch) >= BATCH_ROWS:
             await self.load(at_least=BATCH_ROWS)
 
     async def load(self, at_least: int = 1) -> None:
-        """Load the batch if it holds enough; a later batch waits for an earlier one."""
+        """Load the batch if it holds enough; a later batch waits for an earlier one.
+
+        A caller may be cancelled, the loading is not: two at a time would lose one.
+        """
+        await asyncio.shield(asyncio.create_task(self._load_when_due(at_least)))
+
+    async def _load_when_due(self, at_least: int) -> None:
         async with self._loading:
             if len(self._batch) < at_least:
                 return
@@ -232,11 +257,12 @@ class _BatchLoader:
             self.rows.update(batch.counts())
 
     def _load(self, batch: Batch) -> None:
-        source = stripe_connect(batch)
         try:
+            source = stripe_connect(batch)
             self._pipeline.run(source)
-        except PipelineStepFailed as failure:
+        except (PipelineStepFailed, pa.ArrowException, ValueError) as failure:
+            reason = failure.exception if isinstance(failure, PipelineStepFailed) else failure
             raise LoadError(
-                f"What was read could not be written to the warehouse: {failure.exception}. "
+                f"What was read could not be written to the warehouse: {reason}. "
                 "Run again: what was already loaded is kept."
             ) from failure

@@ -86,8 +86,10 @@ class Warehouse:
         finally:
             connection.close()
 
-    def claim(self, platform_account_id: str, mode: Mode) -> None:
+    def claim(self, platform_account_id: str, mode: Mode) -> bool:
         """Make the warehouse this platform's, or refuse another platform's or mode's data.
+
+        Answers whether the warehouse is new.
 
         Raises:
             SettingsError: the file belongs to another platform account or mode.
@@ -104,7 +106,7 @@ class Warehouse:
                     "insert into audit.warehouse_owner values (?, ?, ?)",
                     [platform_account_id, mode.value, WAREHOUSE_VERSION],
                 )
-                return
+                return True
         if owner[:2] != (platform_account_id, mode.value):
             raise SettingsError(
                 f"{self.path} holds the {owner[1]} data of platform account {owner[0]}, but "
@@ -116,6 +118,7 @@ class Warehouse:
                 f"{self.path} was written by a newer Tieout (warehouse version {owner[2]}, this "
                 f"one knows {WAREHOUSE_VERSION}). Upgrade Tieout, or use another TIEOUT_DATA_DIR."
             )
+        return False
 
     def histories(self) -> dict[str, AccountHistory]:
         """Answer what was wholly read before, by account; a half-loaded package counts for none."""
@@ -137,13 +140,13 @@ class Warehouse:
             for account_id, created_from, created_through, payouts_through in windows
         }
 
-    def known_accounts(self) -> dict[str, bool]:
-        """Answer every account ever loaded, and whether it is the platform."""
+    def known_accounts(self) -> set[str]:
+        """Answer every account ever loaded."""
         with self.connect() as connection:
             if not _has_raw_tables(connection):
-                return {}
-            rows = connection.execute("select id, is_platform_account from stripe.accounts")
-            return dict(rows.fetchall())
+                return set()
+            rows = connection.execute("select id from stripe.accounts").fetchall()
+        return {account_id for (account_id,) in rows}
 
     def loose_ends(self) -> dict[str, LooseEnds]:
         """Answer, by account, what has to be looked up before anything is called missing."""
@@ -161,12 +164,11 @@ class Warehouse:
 
 
 def _has_raw_tables(connection: duckdb.DuckDBPyConnection) -> bool:
-    # dlt writes its record of loads last.
     found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'stripe' "
-        "and table_name in ('_dlt_loads', 'account_syncs')"
+        "select count(*) from duckdb_tables() where schema_name = 'stripe' and table_name in "
+        "('_dlt_loads', 'accounts', 'account_syncs', 'payouts', 'payout_listings')"
     ).fetchone()
-    return found == (2,)
+    return found == (5,)
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection) -> None:

@@ -51,10 +51,12 @@ class SmallStripe:
             "currency": "usd",
             "destination": "ba_1",
             "failure_balance_transaction": None,
+            "metadata": {},
             "method": "standard",
             "reconciliation_status": "completed",
             "source_type": "card",
             "status": "paid",
+            "trace_id": {"status": "supported", "value": f"trace {payout_id}"},
             "type": "bank_account",
             **more,
         }

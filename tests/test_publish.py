@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.exports import csv_cell, write_exports
+from loader.exports import csv_cell, replace_exports, write_exports
 from loader.publish import PublishError, publish
 from tests.runs import rows
 
@@ -174,6 +174,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def test_csv_amounts_have_the_decimals_of_their_currency(warehouse: Path, tmp_path: Path) -> None:
     write_exports(warehouse, tmp_path / "exports")
+    replace_exports(tmp_path / "exports")
     amounts = {
         row["currency"]: (row["payout_amount"], row["payout_amount_minor"])
         for row in read_csv(tmp_path / "exports/fct_payout_reconciliation.csv")
@@ -189,6 +190,7 @@ def test_text_can_be_no_formula_in_csv_and_is_unchanged_in_json(
     warehouse: Path, tmp_path: Path
 ) -> None:
     write_exports(warehouse, tmp_path / "exports")
+    replace_exports(tmp_path / "exports")
     stem = tmp_path / "exports/payout_reconciliation_itemized"
     (row,) = read_csv(stem.with_suffix(".csv"))
     assert row["description"] == "'" + HOSTILE
@@ -200,6 +202,7 @@ def test_text_can_be_no_formula_in_csv_and_is_unchanged_in_json(
 
 def test_the_summary_is_by_payout_and_category(warehouse: Path, tmp_path: Path) -> None:
     write_exports(warehouse, tmp_path / "exports")
+    replace_exports(tmp_path / "exports")
     (row,) = read_csv(tmp_path / "exports/payout_reconciliation_summary.csv")
     assert (row["payout_id"], row["reporting_category"], row["net"]) == ("po_1", "refund", "-12.34")
 
@@ -208,9 +211,12 @@ def test_exports_are_replaced_as_a_whole(warehouse: Path, tmp_path: Path) -> Non
     stale = tmp_path / "exports" / "stale.csv"
     stale.parent.mkdir()
     stale.write_text("old")
-    written = write_exports(warehouse, tmp_path / "exports")
+    write_exports(warehouse, tmp_path / "exports")
+    assert stale.exists(), "what stands is touched only once the new files are whole"
+    replace_exports(tmp_path / "exports")
     assert not stale.exists()
-    assert {path.suffix for path in written} == {".csv", ".json", ".parquet"}
+    written = {path.suffix for path in (tmp_path / "exports").iterdir()}
+    assert written == {".csv", ".json", ".parquet"}
     assert not list(tmp_path.glob(".exports*"))
 
 

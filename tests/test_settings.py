@@ -39,7 +39,10 @@ def test_settings_come_from_a_dotenv_file_too(tmp_path: Path) -> None:
     assert settings.start_epoch == int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 
 
-def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_is_no_setting_and_hides_one_in_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"STRIPE_API_KEY={KEY}\n")
     monkeypatch.setenv("STRIPE_API_KEY", "")
     monkeypatch.setenv("TIEOUT_AS_OF", "")
     assert load_settings().mode is Mode.SANDBOX
@@ -65,6 +68,7 @@ def test_another_kind_of_key_is_refused_without_being_shown(
     ("value", "instant"),
     [
         ("2026-01-31", datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)),
+        ("20260131", datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)),
         ("2026-01-31T08:00:00", datetime(2026, 1, 31, 8, tzinfo=UTC)),
         ("2026-01-31T08:00:00Z", datetime(2026, 1, 31, 8, tzinfo=UTC)),
         ("2026-01-31T08:00:00+02:00", datetime(2026, 1, 31, 6, tzinfo=UTC)),
@@ -83,6 +87,7 @@ def test_as_of_is_a_day_or_an_instant_in_utc(
         ("TIEOUT_AS_OF", "yesterday"),
         ("TIEOUT_AS_OF", "2026-02-30"),
         ("TIEOUT_START_DATE", "2026-13-01"),
+        ("TIEOUT_START_DATE", "2962-01-01"),
         ("TIEOUT_REQUESTS_PER_SECOND", "-1"),
         ("TIEOUT_REQUESTS_PER_SECOND", "fast"),
         ("STRIPE_API_BASE", "api.stripe.com"),

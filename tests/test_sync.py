@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
 
 from loader.settings import Mode, SettingsError
@@ -15,7 +16,7 @@ from loader.sources.stripe_connect import Batch, stripe_connect
 from loader.sources.stripe_tables import BALANCE_TRANSACTIONS, object_row
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import KeyRefusedError
-from loader.sync import SyncRequest, SyncResult, sync
+from loader.sync import LoadError, SyncRequest, SyncResult, sync
 from loader.warehouse import Warehouse
 from tests.runs import Quiet, rows
 from tests.scripted_stripe import Answer, Request, page, refusal
@@ -140,6 +141,53 @@ def test_an_account_that_cannot_be_read_is_recorded_and_the_others_go_on(
         "acct_revoked": "revoked",
     }
     assert "permission" in result.errors["acct_denied"]
+
+
+def test_an_odd_value_fails_its_account_and_loses_nothing_of_the_others(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 3)
+    stripe.connected = ["acct_odd"]
+    stripe.add_payout("po_1", JANUARY, 700, 300)
+    odd = stripe.add_transaction("txn_odd", JANUARY, 1) | {"amount": "12.50"}
+    stripe.transactions["acct_odd"] = [odd]
+    result = synced.sync()
+    assert result.statuses == {PLATFORM: "readable", "acct_odd": "failed"}
+    assert "txn_odd of account acct_odd has amount = '12.50'" in result.errors["acct_odd"]
+    assert synced.ids("balance_transactions") == {
+        "txn_po_1",
+        "txn_po_1_0",
+        "txn_po_1_1",
+        "txn_odd",
+    }
+
+
+def test_a_list_and_the_record_of_it_are_loaded_together(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 1)
+    stripe.add_payout("po_1", JANUARY, 700)
+    loaded: list[dict[str, int]] = []
+    monkeypatch.setattr("loader.sync._BatchLoader._load", lambda _, b: loaded.append(b.counts()))
+    with pytest.raises(duckdb.CatalogException):
+        synced.sync()  # nothing was written, so there is nothing to look loose ends up in
+    together = [batch for batch in loaded if batch["payout_listings"]]
+    assert [batch["payout_transactions"] for batch in together] == [2]
+
+
+def test_a_load_that_fails_ends_the_sync_with_a_sentence(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 1)
+    for number in range(5):
+        stripe.add_payout(f"po_{number}", JANUARY + number, 100)
+
+    def fail(*_: object) -> None:
+        raise LoadError("the disk is full")
+
+    monkeypatch.setattr("loader.sync._BatchLoader._load", fail)
+    with pytest.raises(LoadError, match="the disk is full"):
+        synced.sync()
 
 
 def test_an_account_that_is_no_longer_listed_stays_as_revoked(

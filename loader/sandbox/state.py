@@ -4,6 +4,7 @@ They are kept so that a later run appends to and ages the same history.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,17 +27,17 @@ class SandboxState:
     broken: bool
 
 
-@dataclass(frozen=True)
-class StateOnDisk:
-    """The state to run with, and whether it tells another story than the last run did."""
+def load_or_create(
+    folder: Path,
+    as_of: datetime,
+    broken: bool,
+    before_another_story: Callable[[], None] = lambda: None,
+) -> SandboxState:
+    """Return the folder's state, made at the first call and rewritten when `broken` differs.
 
-    state: SandboxState
-    broken_changed: bool
-    """The stored flag differed: what an earlier run loaded belongs to the other story."""
-
-
-def load_or_create(folder: Path, as_of: datetime, broken: bool) -> StateOnDisk:
-    """Return the folder's state, made at the first call and rewritten when `broken` differs."""
+    `before_another_story` is called before `broken` changes: what an earlier run loaded belongs to
+    the other story. A kill in between leaves the old state, so it is called again.
+    """
     path = folder / STATE_FILE
     stored = _read(path) if path.exists() else None
     if stored is None:
@@ -44,9 +45,11 @@ def load_or_create(folder: Path, as_of: datetime, broken: bool) -> StateOnDisk:
         state = SandboxState(seed=DEFAULT_SEED, first_day=first_day, broken=broken)
     else:
         state = SandboxState(seed=stored.seed, first_day=stored.first_day, broken=broken)
+        if stored.broken != broken:
+            before_another_story()
     if state != stored:
         _write(path, state)
-    return StateOnDisk(state, broken_changed=stored is not None and stored.broken != broken)
+    return state
 
 
 def _read(path: Path) -> SandboxState:

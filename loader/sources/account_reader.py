@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from loader.sources.stripe_tables import (
     ACCOUNT_SYNCS,
@@ -28,6 +29,7 @@ from loader.sources.stripe_tables import (
 )
 from loader.stripe_api.client import StripeClient
 from loader.stripe_api.errors import (
+    KeyRefusedError,
     NotFoundError,
     RequestRefusedError,
     StripeReadError,
@@ -43,10 +45,12 @@ PAYOUT_WINDOW_SECONDS = 30 * 86_400
 # Rows can appear late: `created` lies behind the moment at which the API first shows a row. A day
 # is always read again; what the last page of it holds beyond costs nothing and is kept too.
 TRANSACTION_OVERLAP_SECONDS = 86_400
+TRANSACTION_REACH_SECONDS = 30 * 86_400
 
 LISTS_AT_ONCE = 50
 
-Keep = Callable[[RawTable, Sequence[Row]], Awaitable[None]]
+# Takes rows of raw tables that belong together; returns once they are in one batch.
+Keep = Callable[..., Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -124,19 +128,27 @@ class AccountReader:
         }
 
     async def tie_loose_ends(self, ends: LooseEnds) -> None:
-        """Look up what stored rows name and what is not stored as they name it."""
+        """Look up what stored rows name and what is not stored as they name it.
+
+        Raises:
+            StripeReadError: the account could not be read to the end.
+        """
         for payout_id in sorted(ends.payouts):
             await self._read_payout(payout_id)
         await self._read_lists(self._payouts[p] for p in ends.payouts if p in self._payouts)
+        looked_up_at = int(time.time())
         for first, last in _days(ends.unconfirmed_created):
             async for page in self._pages_of(
                 "/v1/balance_transactions", {"created": {"gte": first, "lte": last}}
             ):
                 await self._keep(BALANCE_TRANSACTIONS, self._as_rows(page))
         for transaction_id in sorted(ends.rows_before_window):
-            row = await self._retrieve(f"/v1/balance_transactions/{transaction_id}")
+            row = await self._retrieve("/v1/balance_transactions", transaction_id)
             if row is not None:
                 await self._keep(BALANCE_TRANSACTIONS, [row])
+        # What the lists read just now name is looked up in the next round, until there is none.
+        self._transactions_listed_at = looked_up_at
+        await self._keep(ACCOUNT_SYNCS, [self.record("readable")])
 
     async def _read_payouts(self) -> None:
         since = self._since(self._history.payouts_through, PAYOUT_WINDOW_SECONDS)
@@ -146,7 +158,7 @@ class AccountReader:
             await self._read_payout(payout_id)
 
     async def _read_payout(self, payout_id: str) -> None:
-        row = await self._retrieve(f"/v1/payouts/{payout_id}")
+        row = await self._retrieve("/v1/payouts", payout_id)
         if row is not None:
             await self._keep_payouts([row])
 
@@ -167,8 +179,8 @@ class AccountReader:
                 async with asyncio.TaskGroup() as tasks:
                     for payout in wanted[first : first + LISTS_AT_ONCE]:
                         tasks.create_task(self._read_list(payout))
-            except* StripeReadError as group:
-                raise _first(group) from None
+            except ExceptionGroup as group:
+                raise _gravest(group) from None
 
     async def _read_list(self, payout: Row) -> None:
         """Read one payout's list; its rows are kept only if it was read to its proven end."""
@@ -189,10 +201,9 @@ class AccountReader:
             "row_count": len(rows),
             "error": error,
         }
-        await self._keep(PAYOUT_LISTINGS, [listing])
         self._listed.add(payout["id"])
-        if error is None:
-            await self._keep(PAYOUT_TRANSACTIONS, rows or [self._cleared(payout["id"])])
+        kept = (rows or [self._cleared(payout["id"])]) if error is None else []
+        await self._keep(PAYOUT_LISTINGS, [listing], PAYOUT_TRANSACTIONS, kept)
 
     def _cleared(self, payout_id: str) -> Row:
         return {"account_id": self.account_id, "payout_id": payout_id, "id": "", "is_cleared": True}
@@ -203,7 +214,7 @@ class AccountReader:
         enough = None
         if self._goes_on and through is not None:
             enough = through - TRANSACTION_OVERLAP_SECONDS
-        since = self._since(through, PAYOUT_WINDOW_SECONDS)
+        since = self._since(through, TRANSACTION_REACH_SECONDS)
         async for page in self._pages_of("/v1/balance_transactions", _created_since(since)):
             rows = self._as_rows(page)
             created = [row["created"] for row in rows if isinstance(row.get("created"), int)]
@@ -217,14 +228,18 @@ class AccountReader:
         balance = await self._client.get("/v1/balance", account_id=self._header)
         await self._keep(BALANCES, balance_rows(self.account_id, balance, int(time.time())))
 
-    async def _retrieve(self, path: str) -> Row | None:
+    async def _retrieve(self, path: str, object_id: str) -> Row | None:
         try:
-            found = await self._client.get(path, account_id=self._header)
+            found = await self._client.get(
+                f"{path}/{quote(object_id, safe='')}", account_id=self._header
+            )
         except NotFoundError:
             return None  # its absence shows in the models, where it is an exception
         return object_row(self.account_id, found)
 
-    async def _pages_of(self, path: str, params: dict[str, Any]) -> Any:  # noqa: ANN401
+    async def _pages_of(
+        self, path: str, params: dict[str, Any]
+    ) -> AsyncIterator[list[dict[str, Any]]]:
         async for page in pages(self._client, path, params, self._header):
             self._pages += 1
             yield page
@@ -232,9 +247,19 @@ class AccountReader:
     def _as_rows(self, page: list[dict[str, Any]]) -> list[Row]:
         return [object_row(self.account_id, item) for item in page]
 
-    async def _keep(self, table: RawTable, rows: Sequence[Row]) -> None:
-        self._rows += len(rows)
-        await self._keep_rows(table, rows)
+    async def _keep(
+        self,
+        table: RawTable,
+        rows: Sequence[Row],
+        other: RawTable | None = None,
+        other_rows: Sequence[Row] = (),
+    ) -> None:
+        """Hand rows over; those of two tables go into the same batch."""
+        parts = [(table, rows)] if other is None else [(table, rows), (other, other_rows)]
+        for part, some in parts:
+            part.check(some)
+            self._rows += len(some)
+        await self._keep_rows(*parts)
 
     @property
     def _window_start(self) -> int | None:
@@ -271,9 +296,11 @@ def _days(instants: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield min(day), max(day)
 
 
-def _first(group: BaseExceptionGroup[StripeReadError]) -> StripeReadError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, StripeReadError)  # noqa: S101 - narrows the type
-    return error
+def _gravest(group: ExceptionGroup[Exception]) -> Exception:
+    """Answer one error of a group: first what is no matter of one account, then a refused key."""
+    errors: list[Exception] = []
+    for error in group.exceptions:
+        errors.append(_gravest(error) if isinstance(error, ExceptionGroup) else error)
+    return min(
+        errors, key=lambda e: (isinstance(e, StripeReadError), not isinstance(e, KeyRefusedError))
+    )

@@ -75,9 +75,6 @@ def stripe_connect(batch: Batch) -> Iterator[DltResource]:
 
     Every table is made even when the batch has no row of it. Types are frozen: a value of another
     type stops the load. New columns are added.
-
-    Raises:
-        UnexpectedAnswerError: a row does not have the shape that Stripe documents.
     """
     for table in RAW_TABLES:
         yield _resource(table, batch.rows(table))
@@ -117,5 +114,7 @@ def _column_hint(table: RawTable, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "data_type": _DLT_TYPES[table.columns[name]],
-        "nullable": name not in table.required and name not in table.key,
+        # The row that clears a list has its key alone.
+        "nullable": name not in table.key
+        and (name not in table.required or table is PAYOUT_TRANSACTIONS),
     }

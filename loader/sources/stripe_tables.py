@@ -34,47 +34,62 @@ class RawTable:
     key: tuple[str, ...]
     required: frozenset[str]
 
-    def arrow(self, rows: Sequence[Row]) -> pa.Table:
-        """Build the arrow table of some rows.
+    def check(self, rows: Sequence[Row]) -> None:
+        """Refuse rows that are not as Stripe documents them.
 
         Raises:
             UnexpectedAnswerError: a value is not of its column's type, or a required one is absent.
         """
+        for name, kind in self.columns.items():
+            if kind == JSON:
+                continue
+            values = [row.get(name) for row in rows]
+            allowed = _TYPES[kind] if name in self.required else {*_TYPES[kind], type(None)}
+            if set(map(type, values)) <= allowed and (kind != INTEGER or _fit(values)):
+                continue
+            for row, value in zip(rows, values, strict=True):
+                if not self._is_fine(row, name, value):
+                    raise self._unexpected(name, row)
+
+    def arrow(self, rows: Sequence[Row]) -> pa.Table:
+        """Build the arrow table of rows that were checked."""
         added = sorted({name for row in rows for name in row} - set(self.columns))
-        arrays = {name: self._column(name, rows) for name in (*self.columns, *added)}
-        return pa.table(arrays)
+        return pa.table({name: self._column(name, rows) for name in (*self.columns, *added)})
 
     def _column(self, name: str, rows: Sequence[Row]) -> pa.Array:
-        kind = self.columns.get(name, TEXT)
         values = [row.get(name) for row in rows]
-        if name in self.required and None in values:
-            raise self._unexpected(name, rows[values.index(None)])
-        if kind == JSON or name not in self.columns:
+        kind = self.columns.get(name, JSON)
+        if kind == JSON:
             return pa.array([None if v is None else orjson.dumps(v).decode() for v in values], TEXT)
-        if kind == INTEGER and any(type(value) not in (int, type(None)) for value in values):
-            raise self._unexpected(name, next(r for r in rows if type(r.get(name)) is not int))
-        try:
-            return pa.array(values, kind)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            raise self._unexpected(name, self._first_misfit(name, kind, rows)) from None
+        return pa.array(values, kind)
 
-    @staticmethod
-    def _first_misfit(name: str, kind: pa.DataType | str, rows: Sequence[Row]) -> Row:
-        for row in rows:
-            try:
-                pa.array([row.get(name)], kind)
-            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-                return row
-        return rows[0]
+    def _is_fine(self, row: Row, name: str, value: object) -> bool:
+        if value is None:
+            return name not in self.required or bool(row.get("is_cleared"))
+        kind = self.columns[name]
+        return type(value) in _TYPES[kind] and (kind != INTEGER or _fit([value]))
 
     def _unexpected(self, column: str, row: Row) -> UnexpectedAnswerError:
         return UnexpectedAnswerError(
             f"Stripe's {self.name} {row.get('id')} of account {row.get('account_id')} has "
-            f"{column} = {row.get(column)!r}, which is not what Stripe documents. "
-            "Nothing of this batch was loaded; run again.",
+            f"{column} = {row.get(column)!r}, which is not what Stripe documents. Nothing after it "
+            "was read of this account. If it stays so, report it with this message.",
             account_id=row.get("account_id"),
             code="unexpected_value",
         )
+
+
+_TYPES: dict[pa.DataType | str, set[type]] = {
+    TEXT: {str},
+    INTEGER: {int},
+    BOOLEAN: {bool},
+    NUMBER: {int, float},
+}
+
+
+def _fit(values: Iterable[Any]) -> bool:
+    """Tell whether integers fit into BIGINT; absent ones do."""
+    return all(value is None or -(2**63) <= value < 2**63 for value in values)
 
 
 # https://docs.stripe.com/api/balance_transactions/object
@@ -117,7 +132,7 @@ PAYOUT_TRANSACTIONS = RawTable(
         "is_cleared": BOOLEAN,
     },
     key=("account_id", "payout_id"),
-    required=frozenset({"account_id", "payout_id", "id"}),
+    required=frozenset({"account_id", "payout_id", *_TRANSACTION_REQUIRED}),
 )
 
 # https://docs.stripe.com/api/payouts/object
@@ -275,8 +290,8 @@ def _id_if_expanded(value: object) -> object:
 
 def account_row(account: Mapping[str, Any], *, is_platform: bool) -> Row:
     """Answer the row of an account: what names it, nothing personal."""
-    profile = account.get("business_profile") or {}
-    dashboard = (account.get("settings") or {}).get("dashboard") or {}
+    profile = _object(account.get("business_profile"))
+    dashboard = _object(_object(account.get("settings")).get("dashboard"))
     kept = ("country", "default_currency", "type", "created", "charges_enabled", "payouts_enabled")
     return {
         "account_id": account["id"],
@@ -288,9 +303,23 @@ def account_row(account: Mapping[str, Any], *, is_platform: bool) -> Row:
     }
 
 
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def balance_rows(account_id: str, balance: Mapping[str, Any], read_at: int) -> list[Row]:
-    """Answer one row per currency of a balance: available, pending and connect_reserved."""
+    """Answer one row per currency of a balance: available, pending and connect_reserved.
+
+    Raises:
+        UnexpectedAnswerError: the balance does not have the shape that Stripe documents.
+    """
     parts = ("available", "pending", "connect_reserved")
+    if not all(_is_money(entry) for part in parts for entry in balance.get(part) or ()):
+        raise UnexpectedAnswerError(
+            f"/v1/balance of account {account_id} is not what Stripe documents: {balance!r}",
+            account_id=account_id,
+            code="unexpected_value",
+        )
     currencies = {entry["currency"] for part in parts for entry in balance.get(part) or ()}
     return [
         {
@@ -302,6 +331,14 @@ def balance_rows(account_id: str, balance: Mapping[str, Any], read_at: int) -> l
         }
         for currency in sorted(currencies)
     ]
+
+
+def _is_money(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("currency"), str)
+        and type(entry.get("amount")) is int
+    )
 
 
 def _amount(entries: Iterable[Mapping[str, Any]], currency: str) -> int:

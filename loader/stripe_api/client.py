@@ -12,8 +12,8 @@ from typing import Any
 import stripe
 from tenacity import (
     AsyncRetrying,
+    RetryCallState,
     retry_if_exception,
-    stop_after_attempt,
     wait_exponential_jitter,
 )
 
@@ -29,9 +29,10 @@ from loader.stripe_api.errors import (
 )
 from loader.stripe_api.pacing import Pacing
 
-# The SDK retries connection errors, 409 and 5xx when asked to, but never a plain 429.
-SDK_RETRIES = 5
-ATTEMPTS = 12
+# The SDK's own retries would be neither paced nor counted, and leave out 429: they stay off.
+SDK_RETRIES = 0
+ATTEMPTS = 6
+ATTEMPTS_WHEN_REFUSED = 12
 
 # What stands for any one object where requests are counted by endpoint.
 _OBJECT_ID = re.compile(r"(?<=/)(po|txn|acct|evt)_\w+")
@@ -84,8 +85,8 @@ class StripeClient:
         endpoint = _OBJECT_ID.sub("{id}", path)
         retrying = AsyncRetrying(
             retry=retry_if_exception(_is_passing),
-            wait=wait_exponential_jitter(multiplier=0.5, max=20, jitter=1),
-            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential_jitter(multiplier=0.5, max=10, jitter=1),
+            stop=_is_enough,
             reraise=True,
         )
         try:
@@ -127,9 +128,19 @@ class StripeClient:
 
 
 def _is_passing(error: BaseException) -> bool:
-    """Tell what the SDK does not retry and that another attempt may mend: 429, a cut answer."""
-    cut_answer = isinstance(error, stripe.APIError) and error.http_status == HTTPStatus.OK
-    return cut_answer or isinstance(error, stripe.RateLimitError)
+    """Tell what another attempt may mend: refusals for now, broken connections, cut answers."""
+    if isinstance(error, stripe.RateLimitError | stripe.APIConnectionError):
+        return True
+    return isinstance(error, stripe.APIError) and (
+        error.http_status in {HTTPStatus.OK, HTTPStatus.CONFLICT}
+        or (error.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+def _is_enough(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    refused = isinstance(error, stripe.RateLimitError)
+    return state.attempt_number >= (ATTEMPTS_WHEN_REFUSED if refused else ATTEMPTS)
 
 
 def _kind_and_advice(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from loader.sources.stripe_tables import (
     BALANCE_TRANSACTIONS,
+    PAYOUT_TRANSACTIONS,
     PAYOUTS,
     RAW_TABLES,
     account_row,
@@ -39,7 +40,9 @@ json_values = st.recursive(
 
 def built(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
     """Answer the one row of the arrow table of a changed transaction."""
-    table = BALANCE_TRANSACTIONS.arrow([object_row("acct_1", TRANSACTION | changes)])
+    rows = [object_row("acct_1", TRANSACTION | changes)]
+    BALANCE_TRANSACTIONS.check(rows)
+    table = BALANCE_TRANSACTIONS.arrow(rows)
     row: dict[str, Any] = table.to_pylist()[0]
     return row
 
@@ -98,6 +101,23 @@ def test_money_is_kept_to_the_unit(amount: int) -> None:
 def test_a_value_of_another_shape_is_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(UnexpectedAnswerError, match=f"txn_1 of account acct_1 has {field} ="):
         built(**{field: value})
+
+
+@pytest.mark.parametrize(
+    "balance",
+    [{"available": [{"amount": 5}]}, {"pending": [{"currency": "usd", "amount": "5"}]}],
+)
+def test_a_balance_of_another_shape_is_refused(balance: dict[str, Any]) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="/v1/balance of account acct_1"):
+        balance_rows("acct_1", balance, read_at=1)
+
+
+def test_a_listed_row_needs_its_amounts_and_the_row_that_clears_a_list_none() -> None:
+    listed = object_row("acct_1", TRANSACTION) | {"payout_id": "po_1"}
+    cleared = {"account_id": "acct_1", "payout_id": "po_2", "id": "", "is_cleared": True}
+    PAYOUT_TRANSACTIONS.check([listed, cleared])
+    with pytest.raises(UnexpectedAnswerError, match="has fee = None"):
+        PAYOUT_TRANSACTIONS.check([listed | {"fee": None}])
 
 
 def test_an_account_keeps_its_name_and_nothing_personal() -> None:

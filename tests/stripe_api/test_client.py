@@ -102,7 +102,7 @@ def test_an_address_where_nobody_answers_is_named() -> None:
         pytest.MonkeyPatch.context() as patch,
         pytest.raises(errors.UnreachableError, match=r"no answer from http://127\.0\.0\.1:9"),
     ):
-        patch.setattr("loader.stripe_api.client.SDK_RETRIES", 0)
+        patch.setattr("loader.stripe_api.client.ATTEMPTS", 1)
         asyncio.run(client("http://127.0.0.1:9").get("/v1/account"))
 
 
