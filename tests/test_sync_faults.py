@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from loader.sandbox.options import SandboxOptions
 from loader.sandbox.process import SandboxProcess
 from loader.settings import Mode
@@ -44,9 +46,18 @@ def synced(
     return result, tables
 
 
+def test_the_size_of_batches_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, whole = synced(tmp_path / "whole", CALM)
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 700)
+    _, pieces = synced(tmp_path / "pieces", CALM)
+    assert pieces == whole
+
+
 def test_faults_and_refusals_leave_no_trace(tmp_path: Path) -> None:
     calm, expected = synced(tmp_path / "calm", CALM)
     hurt, found = synced(tmp_path / "hurt", HURT)
     assert calm.accounts == hurt.accounts
     assert found == expected
-    assert hurt.requests.total() > calm.requests.total()
+    assert hurt.requests.total() > calm.requests.total(), "no request was hurt"
