@@ -105,7 +105,7 @@ class AccountReader:
         await self._read_lists(self._payouts.values())
         await self._read_transactions()
         await self._read_balance()
-        await self._keep(ACCOUNT_SYNCS, [self.record("readable")])
+        await self._keep((ACCOUNT_SYNCS, [self.record("readable")]))
 
     def record(self, status: str, error: str | None = None) -> Row:
         """Answer the row of `account_syncs` for this reading."""
@@ -141,14 +141,14 @@ class AccountReader:
             async for page in self._pages_of(
                 "/v1/balance_transactions", {"created": {"gte": first, "lte": last}}
             ):
-                await self._keep(BALANCE_TRANSACTIONS, self._as_rows(page))
+                await self._keep((BALANCE_TRANSACTIONS, self._as_rows(page)))
         for transaction_id in sorted(ends.rows_before_window):
             row = await self._retrieve("/v1/balance_transactions", transaction_id)
             if row is not None:
-                await self._keep(BALANCE_TRANSACTIONS, [row])
+                await self._keep((BALANCE_TRANSACTIONS, [row]))
         # What the lists read just now name is looked up in the next round, until there is none.
         self._transactions_listed_at = looked_up_at
-        await self._keep(ACCOUNT_SYNCS, [self.record("readable")])
+        await self._keep((ACCOUNT_SYNCS, [self.record("readable")]))
 
     async def _read_payouts(self) -> None:
         since = self._since(self._history.payouts_through, PAYOUT_WINDOW_SECONDS)
@@ -164,7 +164,7 @@ class AccountReader:
 
     async def _keep_payouts(self, rows: list[Row]) -> None:
         self._payouts.update({row["id"]: row for row in rows})
-        await self._keep(PAYOUTS, rows)
+        await self._keep((PAYOUTS, rows))
 
     async def _read_lists(self, payouts: Iterable[Row]) -> None:
         """Read the list of each payout that Stripe calls complete and that is not stored whole."""
@@ -203,7 +203,7 @@ class AccountReader:
         }
         self._listed.add(payout["id"])
         kept = (rows or [self._cleared(payout["id"])]) if error is None else []
-        await self._keep(PAYOUT_LISTINGS, [listing], PAYOUT_TRANSACTIONS, kept)
+        await self._keep((PAYOUT_LISTINGS, [listing]), (PAYOUT_TRANSACTIONS, kept))
 
     def _cleared(self, payout_id: str) -> Row:
         return {"account_id": self.account_id, "payout_id": payout_id, "id": "", "is_cleared": True}
@@ -220,13 +220,13 @@ class AccountReader:
             created = [row["created"] for row in rows if isinstance(row.get("created"), int)]
             known = [] if self._created_through is None else [self._created_through]
             self._created_through = max([*created, *known], default=None)
-            await self._keep(BALANCE_TRANSACTIONS, rows)
+            await self._keep((BALANCE_TRANSACTIONS, rows))
             if enough is not None and min(created, default=enough) < enough:
                 return
 
     async def _read_balance(self) -> None:
         balance = await self._client.get("/v1/balance", account_id=self._header)
-        await self._keep(BALANCES, balance_rows(self.account_id, balance, int(time.time())))
+        await self._keep((BALANCES, balance_rows(self.account_id, balance, int(time.time()))))
 
     async def _retrieve(self, path: str, object_id: str) -> Row | None:
         try:
@@ -247,18 +247,11 @@ class AccountReader:
     def _as_rows(self, page: list[dict[str, Any]]) -> list[Row]:
         return [object_row(self.account_id, item) for item in page]
 
-    async def _keep(
-        self,
-        table: RawTable,
-        rows: Sequence[Row],
-        other: RawTable | None = None,
-        other_rows: Sequence[Row] = (),
-    ) -> None:
-        """Hand rows over; those of two tables go into the same batch."""
-        parts = [(table, rows)] if other is None else [(table, rows), (other, other_rows)]
-        for part, some in parts:
-            part.check(some)
-            self._rows += len(some)
+    async def _keep(self, *parts: tuple[RawTable, Sequence[Row]]) -> None:
+        """Check rows and hand them over; those of several tables go into the same batch."""
+        for table, rows in parts:
+            table.check(rows)
+            self._rows += len(rows)
         await self._keep_rows(*parts)
 
     @property

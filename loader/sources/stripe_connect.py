@@ -4,9 +4,10 @@
     `stripe.payout_transactions`, `stripe.payout_listings`, `stripe.balance_transactions`,
     `stripe.balances`, `stripe.account_syncs`
 
-Run by `tieout sync`. One batch is one dlt load package: its rows and the record of what they
-cover (`account_syncs`, `payout_listings`) are committed together. Those two carry dlt's load id,
-so that a record counts only once its whole package is loaded.
+Run by `tieout sync`. One batch is one dlt load package. A list and the record of it
+(`payout_listings`) are in the same one; the record of an account (`account_syncs`) is in that of
+its last rows or a later one. Both carry dlt's load id, so that a record counts only once its whole
+package is loaded.
 """
 
 from __future__ import annotations
