@@ -57,12 +57,12 @@ def _export(connection: duckdb.DuckDBPyConnection, query: str, stem: Path) -> No
     connection.execute(f"create or replace temporary view exported as {query}")
     _copy(connection, "from exported order by all", stem.with_suffix(".json"), "json, array true")
     _copy(connection, "from exported order by all", stem.with_suffix(".parquet"), "parquet")
-    cells = ", ".join(csv_cell(*column) for column in _columns(connection, "exported"))
+    columns = _columns(connection, "exported")
+    cells = ", ".join(csv_cell(*column) for column in columns)
+    rows = _WITH_DECIMALS if "currency" in dict(columns) else "exported"
     _copy(
         connection,
-        f"select {cells} from {_WITH_DECIMALS} order by all"  # noqa: S608 - our own column names
-        if any(name == "currency" for name, _ in _columns(connection, "exported"))
-        else f"select {cells} from exported order by all",  # noqa: S608
+        f"select {cells} from {rows} order by all",  # noqa: S608 - our own column names
         stem.with_suffix(".csv"),
         "csv, header true, timestampformat '%Y-%m-%dT%H:%M:%SZ'",
     )

@@ -162,6 +162,27 @@ def test_an_odd_value_fails_its_account_and_loses_nothing_of_the_others(
     }
 
 
+@pytest.mark.parametrize("created", ["yesterday", None, 2**63])
+def test_an_odd_time_fails_its_account_with_a_sentence(
+    stripe: SmallStripe, synced: Synced, created: object
+) -> None:
+    plain = stripe.add_payout("po_1", JANUARY, 700)
+
+    def odd(request: Request) -> Answer | None:
+        shelves = {
+            ("acct_payout", "/v1/payouts"): plain,
+            ("acct_row", "/v1/balance_transactions"): stripe.transactions[PLATFORM][0],
+        }
+        found = shelves.get((request.account or "", request.path))
+        return page(found | {"created": created}) if found else None
+
+    stripe.connected = ["acct_payout", "acct_row"]
+    stripe.answer = odd
+    result = synced.sync()
+    assert result.accounts == {"readable": 1, "failed": 2}
+    assert all("has created = " in error for error in result.errors.values())
+
+
 def test_a_list_and_the_record_of_it_are_loaded_together(
     stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,8 +163,8 @@ class AccountReader:
             await self._keep_payouts([row])
 
     async def _keep_payouts(self, rows: list[Row]) -> None:
-        self._payouts.update({row["id"]: row for row in rows})
         await self._keep((PAYOUTS, rows))
+        self._payouts.update({row["id"]: row for row in rows})
 
     async def _read_lists(self, payouts: Iterable[Row]) -> None:
         """Read the list of each payout that Stripe calls complete and that is not stored whole."""
@@ -217,10 +217,10 @@ class AccountReader:
         since = self._since(through, TRANSACTION_REACH_SECONDS)
         async for page in self._pages_of("/v1/balance_transactions", _created_since(since)):
             rows = self._as_rows(page)
-            created = [row["created"] for row in rows if isinstance(row.get("created"), int)]
+            await self._keep((BALANCE_TRANSACTIONS, rows))
+            created = [row["created"] for row in rows]
             known = [] if self._created_through is None else [self._created_through]
             self._created_through = max([*created, *known], default=None)
-            await self._keep((BALANCE_TRANSACTIONS, rows))
             if enough is not None and min(created, default=enough) < enough:
                 return
 
