@@ -25,6 +25,10 @@ app = typer.Typer(
 Full = Annotated[
     bool, typer.Option("--full", help="Read everything again, whatever was read before.")
 ]
+Plan = Annotated[
+    bool,
+    typer.Option("--plan", help="Only say what there is to read and what it costs at least."),
+]
 Broken = Annotated[
     bool,
     typer.Option(
@@ -48,19 +52,26 @@ def reconcile(full: Full = False, broken: Broken = False) -> None:
 
 
 @app.command()
-def sync(full: Full = False, broken: Broken = False) -> None:
+def sync(full: Full = False, broken: Broken = False, plan: Plan = False) -> None:
     """Load what is new from Stripe into the warehouse, and nothing more."""
-    from loader.console import console, show_mode
+    from loader.console import console, show_mode, show_price
     from loader.job import JobOptions
 
+    options = JobOptions(full=full, broken=broken)
     with _job() as (job, display):
         show_mode(job.settings)
+        if plan:
+            with job.lock(), display.shown():
+                price = job.plan(options)
+            show_price(price)
+            return
         with job.lock(), display.shown():
-            result = job.sync(JobOptions(full=full, broken=broken))
+            result = job.sync(options)
         for account_id, error in sorted(result.errors.items()):
             console.print(f"{account_id}: {error}", markup=False)
         console.print(
-            f"Loaded {result.rows.total():,} rows with {result.requests.total():,} requests."
+            f"Loaded {result.rows.total():,} rows with {result.requests.total():,} requests "
+            f"(the fewest possible: {result.requests_floor.total():,})."
         )
 
 

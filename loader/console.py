@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +12,29 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from loader.duckdb_files import reading
 from loader.run_record import RunRecord
 from loader.settings import Mode, Settings
+from loader.sources.price import Price
 
 # Of each kind; the rest stands in the exports.
 EXCEPTIONS_SHOWN = 3
+
+# A first sync that takes longer is announced with its price; where nobody sees the progress bar, a
+# line is printed now and then.
+PRICE_SHOWN_FROM_SECONDS = 30
+LINE_EVERY_SECONDS = 60
+
+MINUTE, HOUR = 60, 3600
 
 # Where output goes to a file or a pipe, rich would take 80 columns and cut amounts.
 _WIDTH = None if sys.stdout.isatty() else 110
@@ -37,19 +52,22 @@ _STEPS = {
 
 
 class RunDisplay:
-    """Shows accounts and rows as they come in, then the steps after it."""
+    """Shows what came in and what is safe, about how long it will take, then the steps after it."""
 
     def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("Reading Stripe"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("accounts, {task.fields[rows]:,} rows"),
+            TextColumn("{task.fields[told]}"),
             TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._progress.add_task("sync", total=None, rows=0)
-        self._rows = 0
+        self._task = self._progress.add_task("sync", total=None, told="")
+        self._accounts = self._accounts_read = self._lists = self._lists_read = 0
+        self._rows = self._rows_loaded = 0
+        self._told_at = time.monotonic()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -59,13 +77,37 @@ class RunDisplay:
 
     def accounts_found(self, count: int) -> None:
         """Set how many accounts there are to read."""
-        self._progress.update(self._task, total=count)
+        self._accounts = count
+
+    def priced(self, price: Price) -> None:
+        """Set how many lists there are to read; say what it costs where it takes a while."""
+        self._lists = price.lists
+        self._progress.update(self._task, total=self._accounts + self._lists)
+        if price.seconds >= PRICE_SHOWN_FROM_SECONDS:
+            self._progress.console.print(_price_line(price))
 
     def account_read(self, account_id: str, status: str) -> None:
-        """Advance by one account; one that was not readable gets a line of its own."""
+        """Count an account; one that was not readable gets a line of its own."""
+        self._accounts_read += 1
         self._progress.advance(self._task)
         if status != "readable":
             self._progress.console.print(f"Account {escape(account_id)}: {status}")
+        self._tell()
+
+    def lists_read(self, count: int) -> None:
+        """Count payouts' lists."""
+        self._lists_read += count
+        self._progress.advance(self._task, count)
+
+    def rows_read(self, count: int) -> None:
+        """Count rows."""
+        self._rows += count
+        self._tell()
+
+    def rows_loaded(self, count: int) -> None:
+        """Count rows that a killed run would not lose."""
+        self._rows_loaded += count
+        self._tell()
 
     def step_begun(self, step: str) -> None:
         """Say what is being done now."""
@@ -74,10 +116,45 @@ class RunDisplay:
         if step in _STEPS:
             console.print(_STEPS[step])
 
-    def rows_read(self, count: int) -> None:
-        """Count rows."""
-        self._rows += count
-        self._progress.update(self._task, rows=self._rows)
+    def _tell(self) -> None:
+        lists = f"{self._lists_read:,}/{self._lists:,} payouts, " if self._lists else ""
+        told = (
+            f"{self._accounts_read:,}/{self._accounts:,} accounts, {lists}"
+            f"{self._rows:,} rows, {self._rows_loaded:,} of them safe"
+        )
+        self._progress.update(self._task, told=told)
+        if not console.is_terminal and time.monotonic() - self._told_at > LINE_EVERY_SECONDS:
+            self._told_at = time.monotonic()
+            left = self._progress.tasks[self._task].time_remaining
+            console.print(told + (f", about {_duration(left)} left" if left else ""))
+
+
+def show_price(price: Price) -> None:
+    """Say what a sync would read and what it costs at least."""
+    never = f", {price.accounts_never_read:,} of them never read before"
+    console.print(f"Accounts to read: {price.accounts:,}{never}.")
+    console.print(f"Payouts whose transactions are to be listed: {price.lists:,}.")
+    for endpoint, count in sorted(price.requests.items()):
+        console.print(f"  at least {count:,} requests to {endpoint}", highlight=False)
+    console.print(_price_line(price))
+
+
+def _price_line(price: Price) -> str:
+    pace = f", {_duration(price.seconds)} at Stripe's limits" if price.seconds else ""
+    return (
+        f"To be asked of Stripe: at least {price.requests.total():,} requests{pace}. Lists of more "
+        "than 100 transactions and transactions in no payout yet take more. TIEOUT_START_DATE "
+        "bounds it."
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Answer a length of time as people say it."""
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} seconds"
+    if seconds < 2 * HOUR:
+        return f"{seconds / MINUTE:.0f} minutes"
+    return f"{seconds / HOUR:.1f} hours"
 
 
 def show_failure(kind: str, error: Exception) -> None:
@@ -134,7 +211,8 @@ def _accounts_line(record: RunRecord) -> str:
     statuses = ", ".join(f"{count:,} {status}" for status, count in rows.items())
     return (
         f"Accounts: {accounts}.\nTransactions: {statuses}.\n"
-        f"Requests to Stripe: {record.requests_total:,}."
+        f"Requests to Stripe: {record.requests_total:,} "
+        f"(the fewest possible: {record.requests_floor_total:,})."
     )
 
 

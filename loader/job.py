@@ -20,9 +20,10 @@ from loader.sandbox.options import SandboxOptions
 from loader.sandbox.process import SandboxProcess, SandboxStartError
 from loader.sandbox.state import SandboxStateError, load_or_create
 from loader.settings import Settings, SettingsError
+from loader.sources.price import Price
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import StripeReadError
-from loader.sync import LoadError, SyncProgress, SyncRequest, SyncResult, sync
+from loader.sync import LoadError, SyncProgress, SyncRequest, SyncResult, plan, sync
 from loader.warehouse import Warehouse, WarehouseError
 
 OK, FAILED, WRONG_SETTINGS, EXCEPTION_OPEN = 0, 1, 2, 3
@@ -106,16 +107,12 @@ class Job:
     def sync(self, options: JobOptions) -> SyncResult:
         """Load what is new from Stripe, or from the bundled sandbox where there is no key."""
         with self._stripe(options) as access:
-            request = SyncRequest(
-                access=access,
-                mode=self.settings.mode,
-                warehouse=self._warehouse,
-                pipelines_dir=self.settings.mode_dir / "dlt",
-                requests_per_second=self.settings.request_rate,
-                start=self.settings.start_epoch,
-                full=options.full,
-            )
-            return sync(request, self._progress)
+            return sync(self._sync_request(access, options), self._progress)
+
+    def plan(self, options: JobOptions) -> Price:
+        """Answer what a sync would have to read at least; nothing is written."""
+        with self._stripe(options) as access:
+            return plan(self._sync_request(access, options), self._progress)
 
     def build(self) -> list[FailedTest]:
         """Build the models, then test them; answer the tests that fail."""
@@ -190,6 +187,17 @@ class Job:
                 "`make reconcile` first."
             )
 
+    def _sync_request(self, access: StripeAccess, options: JobOptions) -> SyncRequest:
+        return SyncRequest(
+            access=access,
+            mode=self.settings.mode,
+            warehouse=self._warehouse,
+            pipelines_dir=self.settings.mode_dir / "dlt",
+            requests_per_second=self.settings.request_rate,
+            start=self.settings.start_epoch,
+            full=options.full,
+        )
+
     @contextmanager
     def _stripe(self, options: JobOptions) -> Iterator[StripeAccess]:
         key = self.settings.stripe_api_key
@@ -232,6 +240,8 @@ class Job:
         record.platform_account_id = result.platform_account_id
         record.requests = dict(sorted(result.requests.items()))
         record.requests_total = result.requests.total()
+        record.requests_floor = dict(sorted(result.requests_floor.items()))
+        record.requests_floor_total = result.requests_floor.total()
         record.rows_loaded = dict(result.rows)
         record.accounts = dict(result.accounts)
         record.account_errors = dict(sorted(result.errors.items()))

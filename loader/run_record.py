@@ -30,6 +30,8 @@ class RunRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     requests_total: int = 0
+    requests_floor: dict[str, int] = field(default_factory=dict)
+    requests_floor_total: int = 0
     rows_loaded: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
     account_errors: dict[str, str] = field(default_factory=dict)

@@ -18,20 +18,31 @@ import dlt
 import pyarrow as pa
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from loader.loose_ends import LooseEnds
 from loader.settings import Mode
 from loader.sources.account_reader import AccountReader, Reading
-from loader.sources.stripe_connect import Batch, stripe_connect
-from loader.sources.stripe_tables import ACCOUNT_SYNCS, ACCOUNTS, RawTable, Row, account_row
+from loader.sources.batch import Batch, Rows
+from loader.sources.platform_accounts import PlatformAccounts
+from loader.sources.price import Price, price_of
+from loader.sources.stripe_connect import stripe_connect
+from loader.sources.stripe_tables import ACCOUNT_SYNCS, ACCOUNTS, PAYOUT_LISTINGS, RawTable, Row
 from loader.stripe_api.client import StripeAccess, StripeClient
-from loader.stripe_api.errors import AccessRevokedError, KeyRefusedError, StripeReadError
+from loader.stripe_api.errors import (
+    AccessRevokedError,
+    KeyRefusedError,
+    StripeReadError,
+    gravest_of_group,
+)
 from loader.stripe_api.pacing import Pacing
-from loader.stripe_api.paging import pages
-from loader.warehouse import LooseEnds, Warehouse
+from loader.warehouse import Warehouse
 
-# Rows in memory before a batch is loaded: some 60 MB as Python objects.
-BATCH_ROWS = 50_000
+# Rows before a batch is loaded. Loading takes about a second whatever its size; what a kill costs
+# is what was not loaded yet.
+BATCH_ROWS = 20_000
 
-ACCOUNTS_AT_ONCE = 12
+# The survey runs ahead of the reading; each has enough to keep its endpoint busy.
+SURVEYS_AT_ONCE = 20
+ACCOUNTS_AT_ONCE = 50
 
 
 class LoadError(Exception):
@@ -44,11 +55,20 @@ class SyncProgress(Protocol):
     def accounts_found(self, count: int) -> None:
         """So many accounts will be read."""
 
+    def priced(self, price: Price) -> None:
+        """Every account's payouts are known, and with them the least that is still to be asked."""
+
     def account_read(self, account_id: str, status: str) -> None:
         """One account is done."""
 
+    def lists_read(self, count: int) -> None:
+        """So many more payouts' lists came in."""
+
     def rows_read(self, count: int) -> None:
         """So many more rows came in."""
+
+    def rows_loaded(self, count: int) -> None:
+        """So many more rows are in the warehouse: a run that is killed now need not repeat them."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +96,8 @@ class SyncResult:
     errors: dict[str, str] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    requests_floor: Counter[str] = field(default_factory=Counter)
+    """The fewest requests that could give the same."""
 
     @property
     def accounts(self) -> Counter[str]:
@@ -95,60 +117,112 @@ def sync(request: SyncRequest, progress: SyncProgress) -> SyncResult:
     return asyncio.run(_Sync(request, progress).run())
 
 
+def plan(request: SyncRequest, progress: SyncProgress) -> Price:
+    """Ask what a sync would have to read; write nothing.
+
+    Raises:
+        StripeReadError: the platform account itself or the list of accounts can't be read.
+        SettingsError: the warehouse belongs to another platform or mode.
+        WarehouseError: the warehouse can't be opened.
+    """
+    return asyncio.run(_Sync(request, progress).plan())
+
+
 class _Sync:
     def __init__(self, request: SyncRequest, progress: SyncProgress) -> None:
         self._request = request
         self._progress = progress
         self._client = StripeClient(request.access, Pacing(request.requests_per_second))
+        self._accounts = PlatformAccounts(self._client)
         self._loader = _BatchLoader(request, progress)
-        self._reading = Reading(run_id=uuid.uuid4().hex, start=request.start)
-        self._accounts_at_once = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
+        self._reading = Reading(uuid.uuid4().hex, request.start, request.full)
+        self._readers: dict[str, AccountReader] = {}
+        self._surveyed: asyncio.Queue[AccountReader | None] = asyncio.Queue()
 
     async def run(self) -> SyncResult:
-        platform = await self._client.get("/v1/account")
-        self._result = SyncResult(platform["id"], self._reading.run_id)
+        platform = await self._begin()
         if self._request.warehouse.claim(platform["id"], self._request.mode):
             self._loader.forget_pending()
         await self._loader.finish_pending()
         known = self._request.warehouse.known_accounts()
-        accounts = await self._find_accounts(platform)
-        readers = self._readers(accounts, platform["id"])
-        self._progress.accounts_found(len(readers))
-        await asyncio.gather(*(self._read(reader) for reader in readers))
+        accounts = await self._accounts.find_all(platform)
+        await self._loader.add((ACCOUNTS, list(accounts.values())))
+        self._make_readers(accounts)
+        await self._read_accounts()
         await self._record_vanished(known - accounts.keys())
         await self._loader.load()
-        await self._tie_loose_ends({reader.account_id: reader for reader in readers})
+        await self._tie_loose_ends()
         self._result.rows = self._loader.rows
         self._result.requests = self._client.requests
+        floors = (reader.floor for reader in self._readers.values())
+        self._result.requests_floor = sum(floors, self._accounts.floor)
         return self._result
 
-    async def _find_accounts(self, platform: dict[str, Any]) -> dict[str, Row]:
-        found = {platform["id"]: account_row(platform, is_platform=True)}
-        async for page in pages(self._client, "/v1/accounts"):
-            for account in page:
-                found.setdefault(account["id"], account_row(account, is_platform=False))
-        ACCOUNTS.check(list(found.values()))
-        await self._loader.add((ACCOUNTS, list(found.values())))
-        return found
+    async def plan(self) -> Price:
+        platform = await self._begin()
+        self._loader.closed = True
+        if self._request.warehouse.path.exists():
+            self._request.warehouse.claim(platform["id"], self._request.mode)
+        self._make_readers(await self._accounts.find_all(platform))
+        with gravest_of_group():
+            await self._survey()
+        return self._price()
 
-    def _readers(self, accounts: dict[str, Row], platform_id: str) -> list[AccountReader]:
-        histories = {} if self._request.full else self._request.warehouse.histories()
-        return [
-            AccountReader(
-                self._client,
-                self._reading,
-                account_id,
-                histories.get(account_id),
-                self._loader.add,
-                is_platform=account_id == platform_id,
+    async def _begin(self) -> Row:
+        platform = await self._accounts.find_platform()
+        self._result = SyncResult(platform["id"], self._reading.run_id)
+        return platform
+
+    def _make_readers(self, accounts: dict[str, Row]) -> None:
+        warehouse = self._request.warehouse
+        has_history = warehouse.path.exists() and not self._request.full
+        histories = warehouse.histories() if has_history else {}
+        self._readers = {
+            account_id: AccountReader(
+                self._client, self._reading, account, histories.get(account_id), self._loader.add
             )
-            for account_id in accounts
-        ]
+            for account_id, account in accounts.items()
+        }
+        self._progress.accounts_found(len(self._readers))
 
-    async def _read(self, reader: AccountReader) -> None:
-        async with self._accounts_at_once:
+    async def _read_accounts(self) -> None:
+        """Survey the accounts, and read them as they come out of it.
+
+        The survey runs ahead, so that the price is known early and no endpoint waits for another.
+        """
+        with gravest_of_group():
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._survey_ahead())
+                for _ in range(ACCOUNTS_AT_ONCE):
+                    tasks.create_task(self._read_surveyed())
+
+    async def _survey_ahead(self) -> None:
+        await self._survey()
+        self._progress.priced(self._price())
+        for _ in range(ACCOUNTS_AT_ONCE):
+            self._surveyed.put_nowait(None)
+
+    async def _survey(self) -> None:
+        """Read every account's payouts, after which it can be read."""
+        waiting = iter(self._readers.values())
+
+        async def survey() -> None:
+            for reader in waiting:
+                if await self._attempt(reader, reader.survey()) == "readable":
+                    self._surveyed.put_nowait(reader)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(SURVEYS_AT_ONCE):
+                tasks.create_task(survey())
+
+    def _price(self) -> Price:
+        readable = [r for r in self._readers.values() if r.account_id not in self._result.errors]
+        return price_of(readable, self._request.requests_per_second)
+
+    async def _read_surveyed(self) -> None:
+        while reader := await self._surveyed.get():
             status = await self._attempt(reader, reader.read())
-        self._progress.account_read(reader.account_id, status)
+            self._progress.account_read(reader.account_id, status)
 
     async def _attempt(self, reader: AccountReader, reading: Coroutine[Any, Any, None]) -> str:
         """Read something of an account; one that can't be read is recorded, the others go on."""
@@ -179,24 +253,29 @@ class _Sync:
             self._result.statuses[account_id] = "revoked"
             await self._loader.add((ACCOUNT_SYNCS, [gone]))
 
-    async def _tie_loose_ends(self, readers: dict[str, AccountReader]) -> None:
+    async def _tie_loose_ends(self) -> None:
         """Look up what stored rows name, until nothing is named that was not looked up."""
         tied: dict[str, LooseEnds] = {}
-        while True:
-            ends = {
-                account_id: found
-                for account_id, found in self._request.warehouse.loose_ends().items()
-                if self._result.statuses.get(account_id) == "readable"
-                and found.without(tied.get(account_id, LooseEnds()))
-            }
-            if not ends:
-                return
-            for account_id, found in ends.items():
-                reader = readers[account_id]
-                new = found.without(tied.get(account_id, LooseEnds()))
-                await self._attempt(reader, reader.tie_loose_ends(new))
+        while ends := self._new_loose_ends(tied):
+            with gravest_of_group():
+                async with asyncio.TaskGroup() as tasks:
+                    for account_id, found in ends.items():
+                        reader = self._readers[account_id]
+                        tasks.create_task(self._attempt(reader, reader.tie_loose_ends(found)))
             await self._loader.load()
-            tied |= ends
+            tied |= {a: found.joined(tied.get(a, LooseEnds())) for a, found in ends.items()}
+
+    def _new_loose_ends(self, tied: dict[str, LooseEnds]) -> dict[str, LooseEnds]:
+        """Answer the loose ends of readable accounts that were not looked up yet."""
+        new = {
+            account_id: found.without(
+                tied.get(account_id, LooseEnds()),
+                may_search=self._readers[account_id].can_search,
+            )
+            for account_id, found in self._request.warehouse.loose_ends().items()
+            if self._result.statuses.get(account_id) == "readable"
+        }
+        return {account_id: found for account_id, found in new.items() if found}
 
 
 class _BatchLoader:
@@ -206,6 +285,9 @@ class _BatchLoader:
         self._progress = progress
         self._batch = Batch()
         self._loading = asyncio.Lock()
+        self._has_made_tables = False
+        self.closed = False
+        """Whether rows are dropped instead: a plan writes nothing."""
         self.rows: Counter[str] = Counter()
         self._pipeline = dlt.pipeline(
             "stripe_connect",
@@ -233,11 +315,15 @@ class _BatchLoader:
                 f"run again; or delete {self._pipeline.working_dir}, and it is read again."
             ) from failure
 
-    async def add(self, *parts: tuple[RawTable, Sequence[Row]]) -> None:
+    async def add(self, *parts: tuple[RawTable, Sequence[Row] | Rows]) -> None:
         """Put rows that belong together into one batch; a full batch is loaded."""
+        if self.closed:
+            return
         for table, rows in parts:
             self._batch.add(table, rows)
             self._progress.rows_read(len(rows))
+            if table is PAYOUT_LISTINGS:
+                self._progress.lists_read(len(rows))
         if len(self._batch) >= BATCH_ROWS:
             await self.load(at_least=BATCH_ROWS)
 
@@ -254,12 +340,14 @@ class _BatchLoader:
                 return
             batch, self._batch = self._batch, Batch()
             await asyncio.to_thread(self._load, batch)
-            self.rows.update(batch.counts())
+            self._has_made_tables = True
+            self._progress.rows_loaded(len(batch))
 
     def _load(self, batch: Batch) -> None:
         try:
-            source = stripe_connect(batch)
+            source = stripe_connect(batch, make_all_tables=not self._has_made_tables)
             self._pipeline.run(source)
+            self.rows.update(batch.counts())
         except (PipelineStepFailed, pa.ArrowException, ValueError) as failure:
             reason = failure.exception if isinstance(failure, PipelineStepFailed) else failure
             raise LoadError(

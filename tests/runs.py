@@ -12,12 +12,19 @@ import duckdb
 from loader.job import Job, JobOptions
 from loader.run_record import RunRecord
 from loader.settings import Settings
+from loader.sources.price import Price
 
 
 class Quiet:
     """Progress that nobody watches."""
 
     def accounts_found(self, count: int) -> None:
+        """Say nothing."""
+
+    def priced(self, price: Price) -> None:
+        """Say nothing."""
+
+    def lists_read(self, count: int) -> None:
         """Say nothing."""
 
     def account_read(self, account_id: str, status: str) -> None:
@@ -27,6 +34,9 @@ class Quiet:
         """Say nothing."""
 
     def rows_read(self, count: int) -> None:
+        """Say nothing."""
+
+    def rows_loaded(self, count: int) -> None:
         """Say nothing."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class SmallStripe:
     answer: Callable[[Request], Answer | None] = lambda _: None
     asked: list[Request] = field(default_factory=list)
     page_size: int = 100
+    beyond_transactions: int = 0
+    """What the balance states beyond the transactions, in minor units of usd."""
 
     def add_payout(self, payout_id: str, created: int, *nets: int, **more: Any) -> Object:  # noqa: ANN401
         """Add a completed payout of the platform with one charge for each net amount."""
@@ -84,6 +87,14 @@ class SmallStripe:
         self.transactions.setdefault(PLATFORM, []).append(row)
         return row
 
+    def balance(self, account_id: str) -> Object:
+        """Answer what the account's transactions add up to, and what is kept back from that."""
+        sums = Counter({"usd": self.beyond_transactions})
+        for row in self.transactions.get(account_id, []):
+            sums[row["currency"]] += row["net"]
+        available = [{"amount": sum_, "currency": currency} for currency, sum_ in sums.items()]
+        return {"object": "balance", "available": available, "pending": []}
+
     def questions(self, path: str) -> list[dict[str, str]]:
         """Answer the queries that were asked of a path."""
         return [request.query for request in self.asked if request.path == path]
@@ -106,7 +117,7 @@ class SmallStripe:
         if kind == "accounts":
             return page(*({"id": name, "object": "account"} for name in self.connected))
         if kind == "balance":
-            return Answer({"object": "balance", "available": [], "pending": []})
+            return Answer(self.balance(account))
         shelf = {"payouts": self.payouts, "balance_transactions": self.transactions}[kind]
         objects = shelf.get(account, [])
         if name:

@@ -44,6 +44,8 @@ STEPS = (
     "settings",
     "stripe_api",
     "duckdb_files",
+    "histories",
+    "loose_ends",
     "warehouse",
     "sources",
     "sync",

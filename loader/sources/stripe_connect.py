@@ -12,16 +12,18 @@ package is loaded.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dlt
+import pyarrow as pa
 from dlt.sources import DltResource
 
+from loader.sources.batch import Batch
 from loader.sources.stripe_tables import (
     ACCOUNT_SYNCS,
     BOOLEAN,
+    CREATED_STRETCHES,
     INTEGER,
     JSON,
     NUMBER,
@@ -30,7 +32,6 @@ from loader.sources.stripe_tables import (
     RAW_TABLES,
     TEXT,
     RawTable,
-    Row,
 )
 
 _DLT_TYPES: dict[Any, str] = {
@@ -41,47 +42,29 @@ _DLT_TYPES: dict[Any, str] = {
     JSON: "json",
 }
 
-# dlt stamps its load id on rows given as dicts, not on arrow tables; these two need it.
-_RECORDS_OF_READING = (ACCOUNT_SYNCS, PAYOUT_LISTINGS)
+# dlt stamps its load id on rows given as dicts, not on arrow tables; these need it.
+_RECORDS_OF_READING = (ACCOUNT_SYNCS, CREATED_STRETCHES, PAYOUT_LISTINGS)
 _LOAD_COLUMNS = ("_dlt_load_id", "_dlt_id")
 
 
-class Batch:
-    """Rows gathered for one load package, by raw table."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, list[Row]] = defaultdict(list)
-
-    def add(self, table: RawTable, rows: Iterable[Row]) -> None:
-        """Add rows to a table of the batch."""
-        self._rows[table.name].extend(rows)
-
-    def rows(self, table: RawTable) -> list[Row]:
-        """Answer the rows of a table, each key once: the one added last."""
-        if table is PAYOUT_TRANSACTIONS:
-            return self._rows[table.name]
-        return list({tuple(r[k] for k in table.key): r for r in self._rows[table.name]}.values())
-
-    def counts(self) -> dict[str, int]:
-        """Answer how many rows each raw table gets."""
-        return {table.name: len(self.rows(table)) for table in RAW_TABLES}
-
-    def __len__(self) -> int:
-        return sum(len(rows) for rows in self._rows.values())
-
-
 @dlt.source(name="stripe", max_table_nesting=0)
-def stripe_connect(batch: Batch) -> Iterator[DltResource]:
+def stripe_connect(batch: Batch, *, make_all_tables: bool = True) -> Iterator[DltResource]:
     """Answer one resource per raw table, holding the rows of a batch.
 
-    Every table is made even when the batch has no row of it. Types are frozen: a value of another
-    type stops the load. New columns are added.
+    Types are frozen: a value of another type stops the load. New columns are added.
+
+    Args:
+        batch: the rows.
+        make_all_tables: make tables of which the batch has no row, too. Each table costs dlt a
+            twentieth of a second, so this is for the first batch of a run.
     """
     for table in RAW_TABLES:
-        yield _resource(table, batch.rows(table))
+        rows = batch.arrow(table)
+        if make_all_tables or rows.num_rows:
+            yield _resource(table, rows)
 
 
-def _resource(table: RawTable, rows: list[Row]) -> DltResource:
+def _resource(table: RawTable, rows: pa.Table) -> DltResource:
     columns: Any = {name: _column_hint(table, name) for name in table.columns}
     if table in _RECORDS_OF_READING:
         columns |= {n: {"name": n, "data_type": "text", "nullable": True} for n in _LOAD_COLUMNS}
@@ -105,10 +88,9 @@ def _resource(table: RawTable, rows: list[Row]) -> DltResource:
     return resource
 
 
-def _item(table: RawTable, rows: list[Row]) -> object:
+def _item(table: RawTable, rows: pa.Table) -> object:
     """Answer what dlt gets: arrow, or dicts where it has to stamp its load id on them."""
-    arrow = table.arrow(rows)
-    return arrow.to_pylist() if table in _RECORDS_OF_READING and rows else arrow
+    return rows.to_pylist() if table in _RECORDS_OF_READING and rows.num_rows else rows
 
 
 def _column_hint(table: RawTable, name: str) -> dict[str, Any]:

@@ -234,14 +234,33 @@ ACCOUNT_SYNCS = RawTable(
         "started_at": INTEGER,
         "finished_at": INTEGER,
         "transactions_listed_at": INTEGER,
+        "balance_read_at": INTEGER,
+        "history_from": INTEGER,
         "created_from": INTEGER,
         "created_through": INTEGER,
         "payouts_through": INTEGER,
+        "unexplained": TEXT,
+        "searched_at": INTEGER,
         "pages": INTEGER,
         "rows": INTEGER,
     },
     key=("account_id", "run_id"),
     required=frozenset({"account_id", "run_id", "status"}),
+)
+
+# One row per stretch of `created` that a first reading read to its end.
+CREATED_STRETCHES = RawTable(
+    name="created_stretches",
+    columns={
+        "account_id": TEXT,
+        "id": TEXT,
+        "run_id": TEXT,
+        "raw_table": TEXT,
+        "created_from": INTEGER,
+        "created_through": INTEGER,
+    },
+    key=("account_id", "id"),
+    required=frozenset({"account_id", "id", "run_id", "raw_table"}),
 )
 
 RAW_TABLES = (
@@ -251,6 +270,7 @@ RAW_TABLES = (
     PAYOUT_LISTINGS,
     BALANCE_TRANSACTIONS,
     BALANCES,
+    CREATED_STRETCHES,
     ACCOUNT_SYNCS,
 )
 
@@ -331,6 +351,18 @@ def balance_rows(account_id: str, balance: Mapping[str, Any], read_at: int) -> l
         }
         for currency in sorted(currencies)
     ]
+
+
+# The parts of a balance that payouts are made of, and what is no balance at all.
+_PAYMENTS_BALANCE = frozenset(
+    {"object", "livemode", "available", "pending", "connect_reserved", "instant_available"}
+)
+
+
+def holds_other_balances(balance: Mapping[str, Any]) -> bool:
+    """Tell whether an account has balances beside that of payments, such as Issuing's."""
+    others = (balance[name] for name in balance.keys() - _PAYMENTS_BALANCE)
+    return any(isinstance(other, dict | list) and other for other in others)
 
 
 def _is_money(entry: object) -> bool:

@@ -65,6 +65,7 @@ class StripeClient:
         self._access = access
         self._pacing = pacing
         self.requests: Counter[str] = Counter()
+        self.clock_offset: float | None = None
 
     async def get(
         self,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class StripeReadError(Exception):
     """Stripe could not be read; the message says which account, what, and what to do."""
@@ -40,3 +43,22 @@ class UnreachableError(StripeReadError):
 
 class UnexpectedAnswerError(StripeReadError):
     """An answer that does not have the shape Stripe documents."""
+
+
+@contextmanager
+def gravest_of_group() -> Iterator[None]:
+    """Raise one error in place of a group of them."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        raise _gravest(group) from None
+
+
+def _gravest(group: ExceptionGroup[Exception]) -> Exception:
+    """Answer one error of a group: first what is no matter of one account, then a refused key."""
+    errors: list[Exception] = []
+    for error in group.exceptions:
+        errors.append(_gravest(error) if isinstance(error, ExceptionGroup) else error)
+    return min(
+        errors, key=lambda e: (isinstance(e, StripeReadError), not isinstance(e, KeyRefusedError))
+    )

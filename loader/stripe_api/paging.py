@@ -22,31 +22,65 @@ async def pages(
     """Yield the pages of a list, newest first, until Stripe says that there are no more.
 
     Raises:
-        UnexpectedAnswerError: a page without `data` or `has_more`, an object without an id, a page
-            that promises more but is empty, or an id that came before: the list is not whole.
+        UnexpectedAnswerError: see `Pager.next_page`; the list is not whole.
     """
-    cursor: str | None = None
-    seen: set[str] = set()
-    while True:
-        query = {**(params or {}), "limit": PAGE_SIZE}
-        if cursor is not None:
-            query["starting_after"] = cursor
-        answer = await client.get(path, query, account_id)
-        rows, has_more = _checked_page(answer, path, account_id)
-        ids = [row["id"] for row in rows]
-        repeated = next((i for i, n in Counter(ids).items() if n > 1 or i in seen), None)
-        if repeated:
-            raise UnexpectedAnswerError(
-                f"{path} gave {repeated} twice, so the list is not proven whole. "
-                "Run again; if it stays, ask Stripe support.",
-                account_id=account_id,
-                code="id_received_twice",
-            )
-        yield rows
-        if not has_more:
-            return
-        seen.update(ids)
-        cursor = ids[-1]
+    pager = Pager(client, path, params, account_id)
+    while pager.has_more:
+        yield await pager.next_page()
+
+
+class Pager:
+    """Follows a list from page to page by Stripe's cursor, the id of the last object."""
+
+    def __init__(
+        self,
+        client: StripeClient,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        account_id: str | None = None,
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._account_id = account_id
+        self._cursor: str | None = None
+        self._seen: set[int] = set()
+        self.params: Mapping[str, Any] = params or {}
+        """The filter; it may be narrowed on the way."""
+        self.has_more = True
+        """Whether Stripe said that there is another page."""
+
+    async def next_page(self) -> list[dict[str, Any]]:
+        """Answer the next page.
+
+        Raises:
+            UnexpectedAnswerError: a page without `data` or `has_more`, an object without an id, a
+                page that promises more but is empty, or an id that came before.
+        """
+        query = {**self.params, "limit": PAGE_SIZE}
+        if self._cursor is not None:
+            query["starting_after"] = self._cursor
+        answer = await self._client.get(self._path, query, self._account_id)
+        rows, self.has_more = _checked_page(answer, self._path, self._account_id)
+        hashes = [hash(row["id"]) for row in rows]
+        if len(set(hashes)) < len(hashes) or not self._seen.isdisjoint(hashes):
+            raise self._repetition(rows)
+        self._seen.update(hashes)
+        self._cursor = rows[-1]["id"] if rows else None
+        return rows
+
+    def forget_ids(self) -> None:
+        """No longer watch for the ids that came before: what they stand for is done with."""
+        self._seen.clear()
+
+    def _repetition(self, rows: list[dict[str, Any]]) -> UnexpectedAnswerError:
+        ids = Counter(row["id"] for row in rows)
+        repeated = next(i for i, times in ids.items() if times > 1 or hash(i) in self._seen)
+        return UnexpectedAnswerError(
+            f"{self._path} gave {repeated} twice, so the list is not proven whole. "
+            "Run again; if it stays, ask Stripe support.",
+            account_id=self._account_id,
+            code="id_received_twice",
+        )
 
 
 def _checked_page(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.sources.stripe_connect import Batch
+from loader.sources.batch import Batch
 from tests.dbt.warehouses import Workbench, load_raw
 
 HERE = Path(__file__).parent

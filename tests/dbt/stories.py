@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from loader.sources.stripe_connect import Batch
+from loader.sources.batch import Batch
 from loader.sources.stripe_tables import (
     ACCOUNT_SYNCS,
     ACCOUNTS,
@@ -107,7 +107,7 @@ class Story:
             batch.add(PAYOUT_TRANSACTIONS, rows)
             batch.add(PAYOUT_LISTINGS, [_listing(account_id, payout_id, len(listed))])
         ledger = {item["id"]: object_row(account_id, item) for item in self._transactions()}
-        batch.add(BALANCE_TRANSACTIONS, ledger.values())
+        batch.add(BALANCE_TRANSACTIONS, list(ledger.values()))
         amount = {"amount": sum(row["net"] for row in ledger.values()), "currency": "usd"}
         batch.add(BALANCES, balance_rows(account_id, {"available": [amount]}, march(12)))
         through = max(row["created"] for row in ledger.values())
@@ -137,6 +137,7 @@ def _sync(account_id: str, through: int) -> dict[str, Any]:
         "run_id": "run",
         "status": "readable",
         "error": None,
+        "history_from": None,
         "created_from": None,
         "created_through": through,
         "transactions_listed_at": march(12),

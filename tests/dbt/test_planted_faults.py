@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from loader.build import DBT_PROJECT, FailedTest
-from loader.sources.stripe_connect import Batch
+from loader.sources.batch import Batch
 from tests.dbt.stories import march, plain_story, split_story, swept_story
 from tests.dbt.warehouses import Workbench, load_raw
 

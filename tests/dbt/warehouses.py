@@ -19,7 +19,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from loader.build import DBT_PROJECT, DbtProject
-from loader.sources.stripe_connect import Batch, stripe_connect
+from loader.sources.batch import Batch
+from loader.sources.stripe_connect import stripe_connect
 
 AS_OF = datetime(2024, 3, 12, 12, tzinfo=UTC)
 

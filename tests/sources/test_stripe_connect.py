@@ -9,7 +9,8 @@ from typing import Any
 import dlt
 import pytest
 
-from loader.sources.stripe_connect import Batch, stripe_connect
+from loader.sources.batch import Batch
+from loader.sources.stripe_connect import stripe_connect
 from loader.sources.stripe_tables import (
     BALANCE_TRANSACTIONS,
     PAYOUT_LISTINGS,

@@ -1,4 +1,5 @@
--- The window of each account's `created` that was wholly read, and how its last reading went.
+-- The history of each account that was wholly read, the part of it that was listed by `created`,
+-- and how its last reading went.
 with
 
 accounts as (
@@ -18,6 +19,7 @@ windows_read as (
 
     select
         account_id,
+        history_from_at,
         created_from_at,
         created_through_at,
         transactions_listed_at,
@@ -45,6 +47,7 @@ select
         when syncs_ordered.account_id is null then 'it was found but not read yet'
         else syncs_ordered.access_error
     end as access_error,
+    windows_read.history_from_at,
     windows_read.created_from_at,
     windows_read.created_through_at,
     windows_read.transactions_listed_at

@@ -21,7 +21,7 @@ select
     accounts.is_platform_account,
     accounts_read.access_status,
     accounts_read.access_error,
-    accounts_read.created_from_at as synced_from,
+    accounts_read.history_from_at as synced_from,
     accounts_read.created_through_at as synced_through
 from accounts
 inner join accounts_read on accounts.account_id = accounts_read.account_id

@@ -19,6 +19,7 @@ select
     source.run_id,
     source.status as access_status,
     source.error as access_error,
+    {{ epoch_to_timestamp('source.history_from') }} as history_from_at,
     {{ epoch_to_timestamp('source.created_from') }} as created_from_at,
     {{ epoch_to_timestamp('source.created_through') }} as created_through_at,
     {{ epoch_to_timestamp('source.transactions_listed_at') }} as transactions_listed_at,

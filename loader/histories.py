@@ -1,0 +1,295 @@
+"""What earlier runs read of each account: where this run goes on.
+
+Asked of the raw tables alone. A record counts only once dlt has completed its whole load package.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+# As far back as a payout's list may come up again without being wanted (account_reader.py).
+LISTED_KEPT_SECONDS = 31 * 86_400
+
+# Of an account whose first reading was interrupted: what its lists are compared with.
+LISTED_IDS_RECALLED = 100_000
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of `created` in epoch seconds, both ends included; none is open."""
+
+    low: int | None
+    high: int | None
+
+    def query(self) -> dict[str, Any]:
+        """Answer the filter as Stripe takes it."""
+        bounds = {"gte": self.low, "lte": self.high}
+        created = {name: bound for name, bound in bounds.items() if bound is not None}
+        return {"created": created} if created else {}
+
+
+@dataclass(frozen=True)
+class AccountHistory:
+    """What earlier runs read of one account (epoch seconds, UTC)."""
+
+    is_whole: bool = False
+    """Whether the account was ever read to the end; if not, the rest is what is in store."""
+    history_from: int | None = None
+    """Start of the history that was read; none is the beginning."""
+    created_from: int | None = None
+    """Start of the stretch, up to now, that was wholly listed by `created`."""
+    created_through: int | None = None
+    """The newest transaction read by `created`; none if there was none."""
+    payouts_through: int | None = None
+    """The newest payout read."""
+    unexplained: Mapping[str, int] = field(default_factory=dict)
+    """What the rows exceed Stripe's balance by after everything was searched, by currency."""
+    searched_at: int | None = None
+    """When everything was last listed again to find such a difference."""
+    listed_payouts: frozenset[str] = frozenset()
+    """Payouts whose list is stored whole, less those that the last build could not reconcile; of
+    an account that was read to the end only recent ones."""
+    open_payouts: frozenset[str] = frozenset()
+    """Payouts whose stored state Stripe may still change."""
+    unlisted_payouts: Mapping[str, int] = field(default_factory=dict)
+    """Interrupted: completed payouts whose list is not stored, with their `created`."""
+    not_itemised: Mapping[str, tuple[int, str | None]] = field(default_factory=dict)
+    """Interrupted: payouts that are not completed, with `created` and their own row's id."""
+    stretches_read: tuple[Stretch, ...] = ()
+    """Interrupted: what was listed by `created`."""
+    listed_ids: frozenset[str] = frozenset()
+    """Interrupted: ids of the newest rows of stored lists."""
+    listed_sums: Mapping[str, int] = field(default_factory=dict)
+    """Interrupted: what the rows of stored lists add up to, by currency."""
+
+
+def read_histories(connection: duckdb.DuckDBPyConnection) -> dict[str, AccountHistory]:
+    """Answer what was read before, by account."""
+    if not has_raw_tables(connection):
+        return {}
+    make_views(connection)
+    listed = _sets(connection, _LISTED_PAYOUTS, kept_seconds=LISTED_KEPT_SECONDS)
+    open_payouts = _sets(connection, _OPEN_PAYOUTS)
+    whole = {
+        account_id: AccountHistory(
+            is_whole=True,
+            history_from=history_from,
+            created_from=created_from,
+            created_through=created_through,
+            payouts_through=payouts_through,
+            unexplained=json.loads(unexplained or "{}"),
+            searched_at=searched_at,
+            listed_payouts=listed[account_id],
+            open_payouts=open_payouts[account_id],
+        )
+        for (
+            account_id,
+            history_from,
+            created_from,
+            created_through,
+            payouts_through,
+            unexplained,
+            searched_at,
+        ) in connection.execute(_WHOLE).fetchall()
+    }
+    return whole | _interrupted(connection, listed, open_payouts)
+
+
+def _interrupted(
+    connection: duckdb.DuckDBPyConnection,
+    listed: Mapping[str, frozenset[str]],
+    open_payouts: Mapping[str, frozenset[str]],
+) -> dict[str, AccountHistory]:
+    """Answer the accounts of which something was loaded, but never the record of a whole reading.
+
+    Only of those whose payouts were listed to the end is there anything to go on from.
+    """
+    connection.execute(_INTERRUPTED)
+    unlisted = _pairs(connection, _UNLISTED_PAYOUTS)
+    not_itemised = _pairs(connection, _NOT_ITEMISED)
+    stretches = _pairs(connection, _STRETCHES_READ)
+    ids = _sets(connection, _LISTED_IDS, ids_recalled=LISTED_IDS_RECALLED)
+    sums = _pairs(connection, _LISTED_SUMS)
+    return {
+        account_id: AccountHistory(
+            history_from=history_from,
+            payouts_through=payouts_through,
+            listed_payouts=listed[account_id],
+            open_payouts=open_payouts[account_id],
+            unlisted_payouts=dict(unlisted[account_id]),
+            not_itemised={name: (created, row) for name, created, row in not_itemised[account_id]},
+            stretches_read=tuple(Stretch(*ends) for ends in stretches[account_id]),
+            listed_ids=ids[account_id],
+            listed_sums=dict(sums[account_id]),
+        )
+        for account_id, history_from, payouts_through in connection.execute(
+            "from interrupted"
+        ).fetchall()
+    }
+
+
+def make_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the temporary views `windows_read`, `lists_stored` for other questions."""
+    connection.execute(_LOADS_COMPLETED)
+    connection.execute(_WINDOWS_READ)
+    connection.execute(
+        "create or replace temporary table unreconciled_payouts "
+        "(account_id varchar, payout_id varchar)"
+    )
+    built = connection.execute(
+        "select count(*) from duckdb_tables() "
+        "where schema_name = 'finance' and table_name = 'fct_payout_reconciliation'"
+    ).fetchone()
+    if built == (1,):
+        connection.execute(_UNRECONCILED)
+    connection.execute(_LISTS_STORED)
+
+
+def has_raw_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether anything was ever loaded."""
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'stripe' and table_name in "
+        "('_dlt_loads', 'accounts', 'account_syncs', 'payouts', 'payout_listings', "
+        "'created_stretches')"
+    ).fetchone()
+    return found == (6,)
+
+
+def _sets(
+    connection: duckdb.DuckDBPyConnection, query: str, **parameters: int
+) -> defaultdict[str, frozenset[Any]]:
+    """Answer the second column of a query as one set for each value of the first."""
+    gathered: defaultdict[str, set[Any]] = defaultdict(set)
+    for account_id, item in connection.execute(query, parameters or None).fetchall():
+        gathered[account_id].add(item)
+    return defaultdict(frozenset, {a: frozenset(items) for a, items in gathered.items()})
+
+
+def _pairs(
+    connection: duckdb.DuckDBPyConnection, query: str
+) -> defaultdict[str, list[tuple[Any, ...]]]:
+    """Answer the other columns of a query as one list for each value of the first."""
+    gathered: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for account_id, *others in connection.execute(query).fetchall():
+        gathered[account_id].append(tuple(others))
+    return gathered
+
+
+_LOADS_COMPLETED = """
+    create or replace temporary view loads_completed as
+    select load_id from stripe._dlt_loads where status = 0
+"""
+
+# The last whole reading tells the whole window: each one goes on where the one before it ended.
+_WINDOWS_READ = """
+    create or replace temporary view windows_read as
+    select
+        account_id, history_from, created_from, created_through, payouts_through,
+        balance_read_at, unexplained, searched_at
+    from stripe.account_syncs
+    where status = 'readable' and _dlt_load_id in (from loads_completed)
+    qualify row_number() over (partition by account_id order by _dlt_load_id desc) = 1
+"""
+
+_WHOLE = """
+    select
+        account_id, history_from, created_from, created_through, payouts_through,
+        unexplained, searched_at
+    from windows_read
+"""
+
+# A payout that could not be reconciled is listed again: Stripe may have mended its list since.
+_LISTS_STORED = """
+    create or replace temporary view lists_stored as
+    select account_id, id
+    from stripe.payout_listings
+    where
+        is_whole
+        and _dlt_load_id in (from loads_completed)
+        and (account_id, id) not in (from unreconciled_payouts)
+"""
+
+# The verdict of the last build, where there was one.
+_UNRECONCILED = """
+    insert into unreconciled_payouts
+    select account_id, payout_id
+    from finance.fct_payout_reconciliation
+    where reconciliation_status = 'unreconciled'
+"""
+
+_LISTED_PAYOUTS = """
+    select lists_stored.account_id, lists_stored.id
+    from lists_stored
+    inner join stripe.payouts as payouts using (account_id, id)
+    left join windows_read using (account_id)
+    where
+        payouts.created
+        >= coalesce(windows_read.payouts_through - $kept_seconds, payouts.created)
+"""
+
+_OPEN_PAYOUTS = """
+    select account_id, id
+    from stripe.payouts
+    where
+        status not in ('paid', 'failed', 'canceled')
+        or reconciliation_status not in ('completed', 'not_applicable')
+"""
+
+_INTERRUPTED = """
+    create or replace temporary table interrupted as
+    select
+        account_id,
+        case when bool_and(created_from is not null) then min(created_from) end as history_from,
+        max(created_through) as payouts_through
+    from stripe.created_stretches
+    anti join windows_read using (account_id)
+    where raw_table = 'payouts' and _dlt_load_id in (from loads_completed)
+    group by account_id
+"""
+
+_UNLISTED_PAYOUTS = """
+    select payouts.account_id, payouts.id, payouts.created
+    from stripe.payouts as payouts
+    semi join interrupted using (account_id)
+    anti join lists_stored using (account_id, id)
+    where payouts.reconciliation_status = 'completed'
+"""
+
+_NOT_ITEMISED = """
+    select payouts.account_id, payouts.id, payouts.created, payouts.balance_transaction
+    from stripe.payouts as payouts
+    semi join interrupted using (account_id)
+    where payouts.reconciliation_status is distinct from 'completed'
+"""
+
+_STRETCHES_READ = """
+    select account_id, created_from, created_through
+    from stripe.created_stretches
+    semi join interrupted using (account_id)
+    where raw_table = 'balance_transactions' and _dlt_load_id in (from loads_completed)
+"""
+
+_LISTED_IDS = """
+    select account_id, id
+    from stripe.payout_transactions
+    semi join interrupted using (account_id)
+    qualify row_number() over (partition by account_id order by created desc)
+    <= $ids_recalled
+"""
+
+_LISTED_SUMS = """
+    select account_id, currency, cast(sum(net) as bigint)
+    from (
+        select distinct on (account_id, id) account_id, id, currency, net
+        from stripe.payout_transactions
+        semi join interrupted using (account_id)
+        where coalesce(balance_type, 'payments') = 'payments'
+    )
+    group by account_id, currency
+"""

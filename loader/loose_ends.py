@@ -1,0 +1,273 @@
+"""What is still loose in the warehouse: named by a stored row, and not stored as it is named."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from loader.histories import make_views
+
+
+@dataclass(frozen=True)
+class LooseEnds:
+    """What the stored rows of one account name and that is not stored as they name it."""
+
+    payouts: frozenset[str] = frozenset()
+    """Payouts to read anew: named by a row or a reversal that the stored payout does not know of,
+    or completed with no list to show for it."""
+    listed_payouts: frozenset[str] = frozenset()
+    """Those of them whose list is stored whole."""
+    unconfirmed_created: frozenset[int] = frozenset()
+    """`created` of listed rows inside the window that the window does not hold."""
+    rows_before_window: frozenset[str] = frozenset()
+    """Ids of payouts' own and failure rows that are older than the window."""
+    unproven: Mapping[str, int] = field(default_factory=dict)
+    """What the stored rows exceed Stripe's balance by (minor units by currency), where no search
+    has left it so yet."""
+
+    def without(self, others: LooseEnds, *, may_search: bool) -> LooseEnds:
+        """Answer the ends that are not among others; what is unproven only where it may be."""
+        return LooseEnds(
+            self.payouts - others.payouts,
+            self.listed_payouts,
+            self.unconfirmed_created - others.unconfirmed_created,
+            self.rows_before_window - others.rows_before_window,
+            self.unproven if may_search else {},
+        )
+
+    def joined(self, others: LooseEnds) -> LooseEnds:
+        """Answer these ends and others."""
+        return LooseEnds(
+            self.payouts | others.payouts,
+            self.listed_payouts | others.listed_payouts,
+            self.unconfirmed_created | others.unconfirmed_created,
+            self.rows_before_window | others.rows_before_window,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.payouts or self.unconfirmed_created or self.rows_before_window or self.unproven
+        )
+
+
+def find_loose_ends(connection: duckdb.DuckDBPyConnection) -> dict[str, LooseEnds]:
+    """Answer, by account, what has to be looked up before anything is called missing."""
+    make_views(connection)
+    connection.execute(_PAYOUTS_TO_READ_ANEW)
+    payouts = _sets(connection.execute("from payouts_to_read_anew").fetchall())
+    listed = _sets(connection.execute(_LISTED_AMONG_THEM).fetchall())
+    created = _sets(connection.execute(_UNCONFIRMED_ROWS).fetchall())
+    before_window = _sets(connection.execute(_ROWS_BEFORE_WINDOW).fetchall())
+    unproven: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for account_id, currency, difference in connection.execute(_UNPROVEN).fetchall():
+        unproven[account_id][currency] = difference
+    return {
+        account_id: LooseEnds(
+            payouts[account_id],
+            listed[account_id],
+            created[account_id],
+            before_window[account_id],
+            unproven[account_id],
+        )
+        for account_id in sorted({*payouts, *created, *before_window, *unproven})
+    }
+
+
+def _sets(rows: list[tuple[str, Any]]) -> defaultdict[str, frozenset[Any]]:
+    gathered: defaultdict[str, set[Any]] = defaultdict(set)
+    for account_id, item in rows:
+        gathered[account_id].add(item)
+    return defaultdict(frozenset, {a: frozenset(items) for a, items in gathered.items()})
+
+
+_PAYOUTS_TO_READ_ANEW = """
+    create or replace temporary table payouts_to_read_anew as
+    with
+
+    rows_about_payouts as (
+        select account_id, id, type, source
+        from stripe.balance_transactions
+        where
+            type in ('payout', 'payout_failure', 'payout_cancel')
+            or source like 'po!_%' escape '!'
+        union
+        select account_id, id, type, source
+        from stripe.payout_transactions
+        where
+            type in ('payout', 'payout_failure', 'payout_cancel')
+            or source like 'po!_%' escape '!'
+    ),
+
+    named as (
+        select
+            account_id,
+            source as payout_id,
+            case when type in ('payout_failure', 'payout_cancel') then id end as returned_by,
+            cast(null as varchar) as reversed_by
+        from rows_about_payouts
+        where source is not null
+        union all
+        select account_id, original_payout, null, id
+        from stripe.payouts
+        where original_payout is not null
+    )
+
+    select distinct named.account_id, named.payout_id as id
+    from named
+    left join stripe.payouts as payouts
+        on named.account_id = payouts.account_id and named.payout_id = payouts.id
+    where
+        payouts.id is null
+        or (
+            named.returned_by is not null
+            and named.returned_by is distinct from payouts.failure_balance_transaction
+        )
+        or (
+            named.reversed_by is not null
+            and named.reversed_by is distinct from payouts.reversed_by
+        )
+    union
+    select payouts.account_id, payouts.id
+    from stripe.payouts as payouts
+    anti join lists_stored using (account_id, id)
+    where payouts.reconciliation_status = 'completed'
+"""
+
+_LISTED_AMONG_THEM = """
+    select account_id, id
+    from payouts_to_read_anew
+    semi join lists_stored using (account_id, id)
+"""
+
+_UNCONFIRMED_ROWS = """
+    select distinct listed.account_id, listed.created
+    from stripe.payout_transactions as listed
+    inner join windows_read
+        on
+            listed.account_id = windows_read.account_id
+            and listed.created >= coalesce(windows_read.created_from, listed.created)
+    where not exists (
+        select 1
+        from stripe.balance_transactions as ledger
+        where ledger.account_id = listed.account_id and ledger.id = listed.id
+    )
+"""
+
+_ROWS_BEFORE_WINDOW = """
+    with named as (
+        select account_id, created, balance_transaction as id from stripe.payouts
+        union all
+        select account_id, created, failure_balance_transaction from stripe.payouts
+    )
+
+    select distinct named.account_id, named.id
+    from named
+    inner join windows_read
+        on named.account_id = windows_read.account_id and named.created < windows_read.created_from
+    where
+        named.id is not null
+        and not exists (
+            select 1 from stripe.balance_transactions as ledger
+            where ledger.account_id = named.account_id and ledger.id = named.id
+        )
+        and not exists (
+            select 1 from stripe.payout_transactions as listed
+            where listed.account_id = named.account_id and listed.id = named.id
+        )
+"""
+
+# What all stored rows add up to against the balance that was read before them. Rows of that moment
+# or later may not be in the balance; they are the newest, and the sum may do without any number of
+# them. A difference that a search has left unexplained is not searched for again.
+_UNPROVEN = """
+    with
+
+    ledger as (
+        select account_id, id, currency, net, created
+        from stripe.balance_transactions
+        where coalesce(balance_type, 'payments') = 'payments'
+        union all
+        select distinct on (listed.account_id, listed.id)
+            listed.account_id, listed.id, listed.currency, listed.net, listed.created
+        from stripe.payout_transactions as listed
+        anti join stripe.balance_transactions as ledger using (account_id, id)
+        where coalesce(listed.balance_type, 'payments') = 'payments'
+    ),
+
+    sums as (
+        select account_id, currency, cast(sum(net) as bigint) as net
+        from ledger
+        group by account_id, currency
+    ),
+
+    balances as (
+        select
+            windows_read.account_id,
+            balances.currency,
+            coalesce(balances.available, 0) + coalesce(balances.pending, 0) as amount
+        from windows_read
+        inner join stripe.balances as balances
+            on
+                windows_read.account_id = balances.account_id
+                and windows_read.balance_read_at = balances.read_at
+    ),
+
+    differences as (
+        select
+            account_id,
+            currency,
+            coalesce(sums.net, 0) - coalesce(balances.amount, 0) as difference
+        from sums
+        full outer join balances using (account_id, currency)
+    ),
+
+    searched as (
+        select
+            differences.account_id,
+            differences.currency,
+            differences.difference,
+            windows_read.balance_read_at,
+            coalesce(
+                cast(windows_read.unexplained ->> differences.currency as bigint), 0
+            ) as unexplained
+        from differences
+        inner join windows_read using (account_id)
+        where windows_read.balance_read_at is not null
+    ),
+
+    in_doubt as (
+        select * from searched
+        where difference != 0 and difference != unexplained
+    ),
+
+    came_after as (
+        select
+            in_doubt.account_id,
+            in_doubt.currency,
+            sum(ledger.net) over (
+                partition by in_doubt.account_id, in_doubt.currency
+                order by ledger.created desc, ledger.id desc
+            ) as net
+        from in_doubt
+        inner join ledger using (account_id, currency)
+        where ledger.created >= in_doubt.balance_read_at - 1
+    )
+
+    select in_doubt.account_id, in_doubt.currency, in_doubt.difference
+    from in_doubt
+    where
+        not exists (
+            select 1
+            from came_after
+            where
+                came_after.account_id = in_doubt.account_id
+                and came_after.currency = in_doubt.currency
+                and came_after.net in (
+                    in_doubt.difference, in_doubt.difference - in_doubt.unexplained
+                )
+        )
+"""
