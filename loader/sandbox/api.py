@@ -76,8 +76,7 @@ class Api:
 
     def balance(self, call: Call) -> Json:
         """`GET /v1/balance`."""
-        rows = (row for row in call.view.book.transactions if row.created <= self.snapshot.now)
-        return stripe_objects.balance(call.view.account, rows, self.snapshot.now)
+        return stripe_objects.balance(call.view.account, call.view.ledger(), self.snapshot.now)
 
     def payouts(self, call: Call) -> Json:
         """`GET /v1/payouts`."""

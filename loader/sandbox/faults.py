@@ -150,12 +150,13 @@ def contradict_ledger(view: AccountView) -> Planted | None:
 
 
 def list_unknown_row(view: AccountView) -> Planted | None:
-    """List a row that the listing by `created` does not have."""
+    """List a row that the account's ledger does not have, and its balance neither."""
     payout = some_payout(view)
     if payout is None:
         return None
     row = some_row(payout)
     del view.transactions[row.id]
+    view.ghosts.add(row.id)
     return Planted(
         fault="list_unknown_row",
         expected=(finding(view, "orphan_payout_transaction", payout, row),),

@@ -6,7 +6,7 @@ Planted faults change a snapshot, never the ledger behind it.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -104,6 +104,8 @@ class AccountView:
     """Each automatic payout's list (`?payout=`), its own row included."""
     lists_repeating_ids: set[str] = field(default_factory=set)
     """Payouts whose list begins each further page with the row that ended the last one."""
+    ghosts: set[str] = field(default_factory=set)
+    """Rows that a list shows and that are in no ledger, so in no balance either."""
     is_denied: bool = False
     """Whether the key lacks a permission on this account."""
     _series: dict[str, Series[BalanceTransaction]] = field(default_factory=dict)
@@ -114,6 +116,12 @@ class AccountView:
     def is_accessible(self) -> bool:
         """Whether the account lets the platform in."""
         return is_readable(self.account, self.now)
+
+    def ledger(self) -> Iterator[BalanceTransaction]:
+        """Yield the rows that the balance is made of."""
+        for row in self.book.transactions:
+            if row.created <= self.now and row.id not in self.ghosts:
+                yield row
 
     def all_transactions(self) -> Series[BalanceTransaction]:
         """Return the whole listing by `created`."""

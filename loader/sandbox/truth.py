@@ -216,8 +216,8 @@ def _unproven_balances(sandbox: Sandbox) -> Iterator[ExpectedException]:
         for row in shown.values():
             if row.balance_type == "payments":
                 difference[row.currency] += row.net
-        for row in view.book.transactions:
-            if row.balance_type == "payments" and row.created <= view.now:
+        for row in view.ledger():
+            if row.balance_type == "payments":
                 difference[row.currency] -= row.net
         for currency, amount in difference.items():
             if amount != 0:

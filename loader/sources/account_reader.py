@@ -68,6 +68,9 @@ TRANSACTION_REACH_SECONDS = 30 * DAY
 # Pages that are followed one by one before what remains is read in stretches at the same time.
 PAGES_FOLLOWED = 30
 
+# What lists cover is listed by `created` too, to compare the copies, where it adds only so much.
+SHARE_FOR_COMPARISON = 0.03
+
 # Where the balance does not prove the rows, the last days are listed again first, then all.
 SEARCHED_FIRST_SECONDS = 7 * DAY
 # A search that found nothing is not repeated at full length for a while.
@@ -147,7 +150,7 @@ class AccountReader:
         self._has_listed_all = False
         self._newest_itemised: int | None = None
         self._started_at = self._now()
-        self._pages = self._rows = self._uncovered_rows = 0
+        self._pages = self._rows = self._uncovered_rows = self._covered_rows = 0
 
     async def survey(self) -> None:
         """Read the payouts that are new or may have changed; what else there is to read follows.
@@ -370,9 +373,15 @@ class AccountReader:
             if newest.bottom is None or known.prove(self._balance):
                 break
             await newest.follow()
-        if newest.bottom is not None and not known.prove(self._balance):
+        is_proven = known.prove(self._balance)
+        if newest.bottom is not None and (not is_proven or self._may_compare_all(known)):
             await self._list_rest(newest)
         self._created_from = None if newest.bottom is None else newest.bottom + 1
+
+    def _may_compare_all(self, known: KnownRows) -> bool:
+        """Tell whether listing by `created` what lists cover too costs next to nothing."""
+        pages_left = _pages_for(known.listed_count - self._covered_rows)
+        return pages_left <= self._pages * SHARE_FOR_COMPARISON
 
     async def _follow_to_covered(self, trail: Trail, known: KnownRows) -> None:
         """Follow a trail until a page holds nothing but what payouts' lists cover."""
@@ -433,7 +442,9 @@ class AccountReader:
         if rows:
             self._created_through = max(rows[0]["created"], self._created_through or 0)
         if self._known:
-            self._uncovered_rows += sum(not self._known.covers([row]) for row in rows)
+            uncovered = sum(not self._known.covers([row]) for row in rows)
+            self._uncovered_rows += uncovered
+            self._covered_rows += len(rows) - uncovered
             self._known.add_created(rows)
         else:
             self._uncovered_rows += len(rows)

@@ -47,6 +47,11 @@ class KnownRows:
         return all(self._is_listed.get(row["id"], False) for row in rows)
 
     @property
+    def listed_count(self) -> int:
+        """How many rows payouts' lists hold, up to `IDS_KEPT`."""
+        return sum(self._is_listed.values())
+
+    @property
     def has_listed(self) -> bool:
         """Whether any payout's list is known."""
         return any(self._is_listed.values())

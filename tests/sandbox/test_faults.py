@@ -223,7 +223,7 @@ def test_balances_that_cannot_be_proven_any_more(broken_truth: Truth) -> None:
     unproven = [e for e in broken_truth.exceptions if e.exception_type == "balance_unproven"]
     meddled = {
         planted(broken_truth, name).expected[0].account_id
-        for name in ("lose_own_row", "misstate_own_row")
+        for name in ("lose_own_row", "misstate_own_row", "list_unknown_row")
     }
     assert {expected.account_id for expected in unproven} == meddled
 
