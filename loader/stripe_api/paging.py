@@ -26,7 +26,8 @@ async def pages(
             that promises more but is empty, or an id that came before: the list is not whole.
     """
     cursor: str | None = None
-    seen: set[str] = set()
+    # Hashes of 64 bits: a list of a million rows would hold a million strings.
+    seen: set[int] = set()
     while True:
         query = {**(params or {}), "limit": PAGE_SIZE}
         if cursor is not None:
@@ -34,7 +35,7 @@ async def pages(
         answer = await client.get(path, query, account_id)
         rows, has_more = _checked_page(answer, path, account_id)
         ids = [row["id"] for row in rows]
-        repeated = next((i for i, n in Counter(ids).items() if n > 1 or i in seen), None)
+        repeated = next((i for i, n in Counter(ids).items() if n > 1 or hash(i) in seen), None)
         if repeated:
             raise UnexpectedAnswerError(
                 f"{path} gave {repeated} twice, so the list is not proven whole. "
@@ -45,7 +46,7 @@ async def pages(
         yield rows
         if not has_more:
             return
-        seen.update(ids)
+        seen.update(map(hash, ids))
         cursor = ids[-1]
 
 
