@@ -122,7 +122,8 @@ class StripeClient:
         try:
             async for attempt in retrying:
                 with attempt:
-                    self.retried[endpoint] += attempt.retry_state.attempt_number > 1
+                    if attempt.retry_state.attempt_number > 1:
+                        self.retried[endpoint] += 1
                     return await self._attempt(endpoint, path, params, account_id)
         except stripe.StripeError as error:
             raise self._translate(error, path, account_id) from error
@@ -223,11 +224,8 @@ def _code(error: stripe.StripeError) -> str | None:
 def _kind_and_advice(
     error: stripe.StripeError, code: str | None
 ) -> tuple[type[StripeReadError], str]:
-    if (
-        code == "resource_missing"
-        or isinstance(error, stripe.InvalidRequestError)
-        and (error.http_status == HTTPStatus.NOT_FOUND)
-    ):
+    not_found = error.http_status == HTTPStatus.NOT_FOUND
+    if code == "resource_missing" or (not_found and not isinstance(error, ForeignAnswerError)):
         return NotFoundError, ""
     if code == "account_invalid":
         return AccessRevokedError, "The account is shown as revoked; its data is kept."

@@ -24,8 +24,8 @@ REQUESTS_IN_FLIGHT = 40
 # The network delays one request more than the next: 25 requests spread over 1.02 s.
 MARGIN = 0.02
 
-# So much of what a busy event loop missed is caught up on, at four times the pace. The least is what
-# even a small bucket of Stripe's holds: 2.5 requests of 25 a second.
+# So much of what a busy event loop missed is caught up on, at four times the pace. The least is
+# what even a small bucket of Stripe's holds: 2.5 requests of 25 a second.
 MOST_CATCH_UP_SECONDS = 0.4
 LEAST_CATCH_UP_SECONDS = 0.1
 CATCH_UP_PACE = 4
@@ -33,6 +33,9 @@ CATCH_UP_PACE = 4
 # Slower than this no refusal makes it.
 LEAST_REQUESTS_PER_SECOND = 0.5
 LEAST_IN_FLIGHT = 1
+
+# A first refusal among fewer in flight is put down to other programs of the same platform.
+USUAL_IN_FLIGHT = 10
 
 
 class Pace:
@@ -135,7 +138,8 @@ class Turn:
             if reason == f"{scope}-rate":
                 limits.pace.refused(self._left_at, now)
             elif reason == f"{scope}-concurrency":
-                limits.places.refused(self._left_at, now, limits.in_flight)
+                used = max(limits.in_flight, USUAL_IN_FLIGHT)
+                limits.places.refused(self._left_at, now, used)
 
     def ends(self) -> None:
         """Give the place in flight back; whatever did not refuse has let it through."""

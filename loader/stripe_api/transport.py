@@ -24,6 +24,9 @@ from loader.stripe_api.pacing import REQUESTS_IN_FLIGHT
 # Seconds; a page of Stripe's takes at most a few, and a hung connection is better tried anew.
 TIMEOUT = aiohttp.ClientTimeout(total=120, connect=10, sock_read=60)
 
+# What no answer can end in.
+FAULTS = (aiohttp.ClientError, TimeoutError, OSError)
+
 # What the SDK is given to parse in place of a body that is parsed already.
 NOTHING = b"{}"
 
@@ -34,7 +37,7 @@ class AnswerHeaders(dict[str, str]):
     content: object = None
 
 
-class ForeignAnswerError(stripe.APIError):  # type: ignore[misc]
+class ForeignAnswerError(stripe.APIError):
     """An answer that Stripe would not give: cut, or from something on the way to it."""
 
 
@@ -69,9 +72,8 @@ class Transport(stripe.HTTPClient):
                 answered = AnswerHeaders({k.lower(): v for k, v in response.headers.items()})
                 self.clock.heard(answered.get("date"), sent, time.time())
                 body = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            passing = not isinstance(error, aiohttp.ClientConnectorCertificateError)
-            raise stripe.APIConnectionError(_named(error), should_retry=passing) from error
+        except FAULTS as error:
+            raise _unanswered(error) from error
         answered.content = _content(body, status, answered)
         return (NOTHING if _is_good(status) else body), status, answered
 
@@ -87,7 +89,9 @@ class Transport(stripe.HTTPClient):
         connector = aiohttp.TCPConnector(limit=REQUESTS_IN_FLIGHT, ssl=trusted)
         # Cookies would make one reader's requests depend on another's.
         jar = aiohttp.DummyCookieJar()
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=TIMEOUT)
+        self._session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=jar, timeout=TIMEOUT, middlewares=(_once,)
+        )
         return self._session
 
 
@@ -112,11 +116,24 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _is_good(status: int) -> bool:
-    return HTTPStatus(200) <= status < HTTPStatus.MULTIPLE_CHOICES
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+async def _once(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Send a request once: aiohttp's own second attempt is neither paced nor counted."""
+    try:
+        return await send(request)
+    except FAULTS as error:
+        raise _unanswered(error) from error
+
+
+def _unanswered(error: Exception) -> stripe.APIConnectionError:
+    return stripe.APIConnectionError(  # type: ignore[no-untyped-call]
+        f"{type(error).__name__}: {error}".removesuffix(": "),
+        should_retry=not isinstance(error, aiohttp.ClientConnectorCertificateError),
+    )
 
 
 def _content(body: bytes, status: int, headers: AnswerHeaders) -> object:

@@ -82,7 +82,7 @@ class LimitedServer:
         self._new_limiter = limiter
         self.limiters: dict[str, Limiter] = {}
         self._overall = overall or Anything()
-        self._random = random.Random(7)
+        self._random = random.Random(7)  # noqa: S311 - a plot, not a secret
         self._jitter, self._latency, self._most = jitter, latency, in_flight
         self._reason = reason
         self.in_flight = 0
@@ -131,6 +131,7 @@ async def read(
     pacing: Pacing,
     server: LimitedServer,
     seconds: float,
+    *,
     endpoints: tuple[str, ...] = ("/v1/payouts",),
     tasks: int = 60,
     busy: float = 0.0,
@@ -142,7 +143,7 @@ async def read(
         busy: mean seconds between two moments in which the loop is kept busy; 0 is never.
     """
     began = now()
-    chance = random.Random(3)
+    chance = random.Random(3)  # noqa: S311 - a plot, not a secret
 
     async def ask(endpoint: str) -> None:
         while now() < began + seconds:

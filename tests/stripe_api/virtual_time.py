@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Selector(selectors.DefaultSelector):
     """Lets the clock jump where a real one would sleep."""
 
     def __init__(self, clock: VirtualTimeLoop) -> None:
