@@ -240,6 +240,7 @@ class Job:
         record.platform_account_id = result.platform_account_id
         record.requests = dict(sorted(result.requests.items()))
         record.requests_total = result.requests.total()
+        record.requests_refused = dict(sorted(result.refused.items()))
         record.requests_floor = dict(sorted(result.requests_floor.items()))
         record.requests_floor_total = result.requests_floor.total()
         record.rows_loaded = dict(result.rows)

@@ -30,6 +30,7 @@ class RunRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     requests_total: int = 0
+    requests_refused: dict[str, int] = field(default_factory=dict)
     requests_floor: dict[str, int] = field(default_factory=dict)
     requests_floor_total: int = 0
     rows_loaded: dict[str, int] = field(default_factory=dict)

@@ -96,6 +96,8 @@ class SyncResult:
     errors: dict[str, str] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    """Those that Stripe refused for now (HTTP 429)."""
     requests_floor: Counter[str] = field(default_factory=Counter)
     """The fewest requests that could give the same."""
 
@@ -114,7 +116,7 @@ def sync(request: SyncRequest, progress: SyncProgress) -> SyncResult:
         WarehouseError: the warehouse can't be opened.
         LoadError: what was read can't be written.
     """
-    return asyncio.run(_Sync(request, progress).run())
+    return asyncio.run(_run(request, progress))
 
 
 def plan(request: SyncRequest, progress: SyncProgress) -> Price:
@@ -125,14 +127,24 @@ def plan(request: SyncRequest, progress: SyncProgress) -> Price:
         SettingsError: the warehouse belongs to another platform or mode.
         WarehouseError: the warehouse can't be opened.
     """
-    return asyncio.run(_Sync(request, progress).plan())
+    return asyncio.run(_plan(request, progress))
+
+
+async def _run(request: SyncRequest, progress: SyncProgress) -> SyncResult:
+    async with StripeClient(request.access, Pacing(request.requests_per_second)) as client:
+        return await _Sync(request, progress, client).run()
+
+
+async def _plan(request: SyncRequest, progress: SyncProgress) -> Price:
+    async with StripeClient(request.access, Pacing(request.requests_per_second)) as client:
+        return await _Sync(request, progress, client).plan()
 
 
 class _Sync:
-    def __init__(self, request: SyncRequest, progress: SyncProgress) -> None:
+    def __init__(self, request: SyncRequest, progress: SyncProgress, client: StripeClient) -> None:
         self._request = request
         self._progress = progress
-        self._client = StripeClient(request.access, Pacing(request.requests_per_second))
+        self._client = client
         self._accounts = PlatformAccounts(self._client)
         self._loader = _BatchLoader(request, progress)
         self._reading = Reading(uuid.uuid4().hex, request.start, request.full)
@@ -154,6 +166,7 @@ class _Sync:
         await self._tie_loose_ends()
         self._result.rows = self._loader.rows
         self._result.requests = self._client.requests
+        self._result.refused = self._client.refused
         floors = (reader.floor for reader in self._readers.values())
         self._result.requests_floor = sum(floors, self._accounts.floor)
         return self._result
