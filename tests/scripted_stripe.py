@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +42,15 @@ def refusal(status: int, message: str, **error: str) -> Answer:
     return Answer({"error": {"type": "invalid_request_error", "message": message, **error}}, status)
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 100
+
+    def handle_error(self, *_: Any) -> None:  # noqa: ANN401
+        """Say nothing of a client that went away, which is its right; tell the rest."""
+        if not isinstance(sys.exception(), ConnectionError):
+            traceback.print_exc()
+
+
 @contextmanager
 def scripted_stripe(script: Script) -> Iterator[str]:
     """Serve the script on a free loopback port; answer the base address."""
@@ -66,7 +77,7 @@ def scripted_stripe(script: Script) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:  # noqa: ANN401
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

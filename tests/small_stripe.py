@@ -31,6 +31,7 @@ class SmallStripe:
     page_size: int = 100
     beyond_transactions: int = 0
     """What the balance states beyond the transactions, in minor units of usd."""
+    other_balances: Object = field(default_factory=dict)
 
     def add_payout(self, payout_id: str, created: int, *nets: int, **more: Any) -> Object:  # noqa: ANN401
         """Add a completed payout of the platform with one charge for each net amount."""
@@ -39,7 +40,7 @@ class SmallStripe:
             f"txn_{payout_id}", created, -amount, type="payout", source=payout_id
         )
         parts = [
-            self.add_transaction(f"txn_{payout_id}_{place}", created - DAY, net)
+            self.add_transaction(f"txn_{payout_id}_{place}", created - DAY + place, net)
             for place, net in enumerate(nets)
         ]
         self.lists[payout_id] = [row["id"] for row in (own, *parts)]
@@ -91,9 +92,10 @@ class SmallStripe:
         """Answer what the account's transactions add up to, and what is kept back from that."""
         sums = Counter({"usd": self.beyond_transactions})
         for row in self.transactions.get(account_id, []):
-            sums[row["currency"]] += row["net"]
+            if row.get("balance_type", "payments") == "payments":
+                sums[row["currency"]] += row["net"]
         available = [{"amount": sum_, "currency": currency} for currency, sum_ in sums.items()]
-        return {"object": "balance", "available": available, "pending": []}
+        return {"object": "balance", "available": available, "pending": [], **self.other_balances}
 
     def questions(self, path: str) -> list[dict[str, str]]:
         """Answer the queries that were asked of a path."""

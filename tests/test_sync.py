@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import dlt
 import duckdb
@@ -15,43 +14,12 @@ from loader.settings import Mode, SettingsError
 from loader.sources.batch import Batch
 from loader.sources.stripe_connect import stripe_connect
 from loader.sources.stripe_tables import BALANCE_TRANSACTIONS, object_row
-from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import KeyRefusedError
-from loader.sync import LoadError, SyncRequest, SyncResult, sync
-from loader.warehouse import Warehouse
-from tests.runs import Quiet, rows
+from loader.sync import LoadError
+from tests.runs import rows
 from tests.scripted_stripe import Answer, Request, page, refusal
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
-
-JANUARY = 1_767_225_600  # 2026-01-01 00:00 UTC
-
-
-class Synced:
-    """A warehouse that is synced again and again from one small platform."""
-
-    def __init__(self, stripe: SmallStripe, folder: Path, base: str) -> None:
-        self.stripe = stripe
-        self.path = folder / "warehouse.duckdb"
-        self._folder = folder
-        self._base = base
-
-    def sync(self, mode: Mode = Mode.TEST, **options: Any) -> SyncResult:  # noqa: ANN401
-        self.stripe.asked.clear()
-        access = StripeAccess("sk_test_1", self._base)
-        warehouse, pipelines = Warehouse(self.path), self._folder / "dlt"
-        return sync(SyncRequest(access, mode, warehouse, pipelines, 0, **options), Quiet())
-
-    def ids(self, table: str, column: str = "id") -> set[str]:
-        return {name for (name,) in rows(self.path, f"select {column} from stripe.{table}")}
-
-    def one(self, query: str) -> tuple[Any, ...]:
-        (row,) = rows(self.path, query)
-        return row
-
-    @property
-    def lists_asked(self) -> list[str]:
-        asked = self.stripe.questions("/v1/balance_transactions")
-        return [query["payout"] for query in asked if "payout" in query]
+from tests.synced import JANUARY, Synced
 
 
 @pytest.fixture

@@ -68,6 +68,9 @@ TRANSACTION_REACH_SECONDS = 30 * DAY
 # Pages that are followed one by one before what remains is read in stretches at the same time.
 PAGES_FOLLOWED = 30
 
+# The last rows of a page that lists must cover before it is taken for the end of what they do not.
+ROWS_COVERED = 25
+
 # What lists cover is listed by `created` too, to compare the copies, where it adds only so much.
 SHARE_FOR_COMPARISON = 0.03
 
@@ -384,10 +387,10 @@ class AccountReader:
         return pages_left <= self._pages * SHARE_FOR_COMPARISON
 
     async def _follow_to_covered(self, trail: Trail, known: KnownRows) -> None:
-        """Follow a trail until a page holds nothing but what payouts' lists cover."""
+        """Follow a trail until it comes to what payouts' lists cover."""
         for _ in range(PAGES_FOLLOWED):
             page = await trail.follow()
-            if trail.bottom is None or known.covers(page):
+            if trail.bottom is None or known.covers(page[-ROWS_COVERED:]):
                 return
             await self._skip_to_newest_itemised(trail)
         await self._list_rest(trail)
@@ -466,32 +469,30 @@ class AccountReader:
     async def _search(self, differences: Mapping[str, int]) -> None:
         """Look for what makes the rows differ from the balance: lately first, then everywhere.
 
-        A difference that stays when all was listed again is recorded, and looked for again only
-        when it changes.
+        A difference that stays when all was listed is recorded, and looked for again only when it
+        changes, and not everywhere again for a while.
         """
         self._searches += 1
         if self._searches == 1:
             await self._read_balance()
             await self._list_latest()
-        elif self._may_search_everywhere:
+        elif not self._has_listed_all:
             await self._read_balance()
             await self._list_all()
-            self._searched_at = self._now()
         else:
+            # From a start date on, the first difference is what the account began with.
+            is_baseline = self._history_from is not None and not self._history.unexplained
+            self._searched_at = self._searched_at if is_baseline else self._now()
             self._unexplained = dict(differences)
 
     @property
     def can_search(self) -> bool:
         """Whether a difference between rows and balance is still to be looked into."""
-        return self._searches < MOST_SEARCHES
-
-    @property
-    def _may_search_everywhere(self) -> bool:
-        if self._has_listed_all:
-            return False
-        is_whole = self._created_from == self._history_from
+        if self._searches == 0:
+            return True
         recently = self._now() - SEARCH_AGAIN_AFTER_SECONDS
-        return not is_whole or self._searched_at is None or self._searched_at < recently
+        was_in_vain = self._searched_at is not None and self._searched_at > recently
+        return self._searches < MOST_SEARCHES and (self._has_listed_all or not was_in_vain)
 
     async def _list_latest(self) -> None:
         """List what came since everything was listed in this run, else the last days."""

@@ -84,7 +84,7 @@ class CreatedListing:
                     break
                 density.add(page)
                 stretch = self._cut(stretch, density, tasks)
-                if density.pages % PAGES_BETWEEN_MARKS == 0:
+                if density.pages % PAGES_BETWEEN_MARKS == 0 and density.bottom != stretch.high:
                     await self._mark(Stretch(density.bottom + 1, stretch.high))
                     stretch = Stretch(stretch.low, density.bottom)
                     pager.forget_ids()

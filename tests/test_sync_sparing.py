@@ -1,0 +1,230 @@
+"""How few requests a sync makes, and that it misses nothing for it: the balance is the proof."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loader.stripe_api.errors import KeyRefusedError
+from tests.scripted_stripe import Answer, Request, refusal
+from tests.small_stripe import DAY, PLATFORM, SmallStripe
+from tests.synced import JANUARY, Synced
+
+MANUAL = {"automatic": False, "reconciliation_status": "not_applicable"}
+LISTING = "/v1/balance_transactions"
+
+
+@pytest.fixture
+def stripe() -> SmallStripe:
+    return SmallStripe()
+
+
+@pytest.fixture
+def synced(stripe: SmallStripe, tmp_path: Path) -> Iterator[Synced]:
+    with stripe.served() as base:
+        yield Synced(stripe, tmp_path, base)
+
+
+def add_days_of_payouts(stripe: SmallStripe, first: int, days: int, **more: Any) -> None:  # noqa: ANN401
+    """Add a payout a day, each with 49 transactions, a row a half-hour."""
+    for day in range(first, first + days):
+        stripe.add_payout(f"po_{day:03}", JANUARY + day * DAY, *range(1, 50), **more)
+
+
+def created_pages(stripe: SmallStripe) -> int:
+    return sum("payout" not in query for query in stripe.questions(LISTING))
+
+
+def assert_whole(stripe: SmallStripe, synced: Synced) -> None:
+    """Assert that every transaction is in the warehouse, wherever it was read."""
+    known = synced.ids("payout_transactions") | synced.ids("balance_transactions")
+    assert known == {row["id"] for row in stripe.transactions[PLATFORM]}
+
+
+def test_settled_transactions_are_fetched_once(stripe: SmallStripe, synced: Synced) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    result = synced.sync()
+    assert created_pages(stripe) == 1
+    assert result.requests.total() == result.requests_floor.total() == 1 + 1 + 1 + 60 + 1 + 1
+    assert_whole(stripe, synced)
+
+
+def test_where_nothing_is_new_an_account_takes_three_requests(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    synced.sync()
+    stripe.asked.clear()
+    result = synced.sync()
+    assert dict(result.requests) == {
+        "/v1/account": 1,
+        "/v1/accounts": 1,
+        "/v1/payouts": 1,
+        "/v1/balance": 1,
+        LISTING: 1,
+    }
+    assert result.requests == result.requests_floor
+
+
+def test_the_unsettled_tail_is_followed_to_what_lists_cover(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 30)
+    for minute in range(350):
+        stripe.add_transaction(f"txn_new_{minute:03}", JANUARY + 30 * DAY + minute * 60, 7)
+    synced.sync()
+    assert created_pages(stripe) == 4
+    assert_whole(stripe, synced)
+
+
+def test_an_account_of_manual_payouts_is_listed_by_created(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 12, **MANUAL)
+    synced.sync()
+    assert created_pages(stripe) == math.ceil(12 * 50 / 100)
+    assert_whole(stripe, synced)
+
+
+@pytest.mark.parametrize("manual_first", [True, False])
+def test_what_manual_payouts_paid_is_listed_where_others_are_automatic(
+    stripe: SmallStripe, synced: Synced, manual_first: bool
+) -> None:
+    # The charges that a manual payout paid and its own row add up to 0: no balance betrays them.
+    add_days_of_payouts(stripe, 0, 30, **(MANUAL if manual_first else {}))
+    add_days_of_payouts(stripe, 30, 30, **({} if manual_first else MANUAL))
+    result = synced.sync()
+    assert_whole(stripe, synced)
+    assert result.requests.total() <= 1.1 * result.requests_floor.total()
+
+
+def test_a_swept_manual_payout_is_covered_by_the_list_that_holds_it(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 20)
+    stripe.add_payout("po_manual", JANUARY + 5 * DAY, **MANUAL)
+    stripe.lists["po_006"].append("txn_po_manual")
+    synced.sync()
+    assert created_pages(stripe) == 1
+    assert_whole(stripe, synced)
+
+
+def test_an_old_transaction_in_no_list_is_found_because_the_balance_tells(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.add_transaction("txn_stray", JANUARY + 3 * DAY, 12)
+    synced.sync()
+    assert_whole(stripe, synced)
+
+
+def test_a_transaction_that_appears_weeks_late_is_found_by_the_next_run(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    synced.sync()
+    stripe.add_transaction("txn_late", JANUARY + 10 * DAY, 12)
+    synced.sync()
+    assert_whole(stripe, synced)
+    synced.sync()
+    assert created_pages(stripe) == 1
+
+
+def test_a_wrong_balance_is_searched_for_once(stripe: SmallStripe, synced: Synced) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.beyond_transactions = 1
+    synced.sync()
+    assert created_pages(stripe) >= 30
+    assert synced.unexplained() == '{"usd": -1}'
+    synced.sync()
+    assert created_pages(stripe) == 1
+
+
+def test_a_balance_that_goes_wrong_every_day_is_not_searched_for_everywhere_every_day(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    for wrong in (1, 2, 3):
+        stripe.beyond_transactions = wrong
+        synced.sync()
+    assert created_pages(stripe) <= 2
+
+
+def test_from_a_start_date_on_the_first_balance_is_the_baseline(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.add_transaction("txn_before", JANUARY + 3 * DAY, 12)
+    start = JANUARY + 20 * DAY
+    synced.sync(start=start)
+    assert synced.unexplained() != ""
+    synced.sync(start=start)
+    assert created_pages(stripe) == 1
+    stripe.add_transaction("txn_late", JANUARY + 25 * DAY, 30)
+    synced.sync(start=start)
+    assert "txn_late" in synced.ids("balance_transactions")
+
+
+def test_an_account_with_another_balance_is_listed_by_created(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.add_transaction("txn_card", JANUARY + 3 * DAY, -5, balance_type="issuing")
+    stripe.add_transaction("txn_back", JANUARY + 4 * DAY, 5, balance_type="issuing")
+    stripe.other_balances = {"issuing": {"available": [{"amount": 0, "currency": "usd"}]}}
+    synced.sync()
+    assert_whole(stripe, synced)
+
+
+def test_rows_that_come_in_while_it_is_read_do_not_unsettle_the_proof(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+
+    def busy(request: Request) -> Answer | None:
+        if request.path == LISTING and "payout" not in request.query:
+            stripe.add_transaction(f"txn_now_{len(stripe.asked)}", synced.now(), 900)
+        return None
+
+    stripe.answer = busy
+    synced.sync()
+    assert created_pages(stripe) == 1
+    assert synced.unexplained() == ""
+
+
+def test_an_interrupted_first_reading_goes_on_where_it_was(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 500)
+    add_days_of_payouts(stripe, 0, 60)
+    add_days_of_payouts(stripe, 60, 10, **MANUAL)
+
+    def break_off(_: Request) -> Answer | None:
+        gone = len(stripe.asked) > 60
+        return refusal(401, "Invalid API Key provided: sk_test_*1") if gone else None
+
+    stripe.answer = break_off
+    with pytest.raises(KeyRefusedError):
+        synced.sync()
+    stored = synced.ids("payout_listings")
+    assert stored
+    stripe.answer = lambda _: None
+    synced.sync()
+    assert not stored.intersection(synced.lists_asked)
+    assert len(stripe.questions("/v1/payouts")) == 1
+    assert_whole(stripe, synced)
+    assert created_pages(stripe) <= 7
+
+
+def test_reading_everything_again_finds_no_difference(stripe: SmallStripe, synced: Synced) -> None:
+    add_days_of_payouts(stripe, 0, 20, **MANUAL)
+    add_days_of_payouts(stripe, 20, 20)
+    synced.sync()
+    before = synced.ledger()
+    synced.sync(full=True)
+    assert synced.ledger() == before
+    assert 20 <= created_pages(stripe) <= 22
