@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 import duckdb
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from loader.build import BuildError, DbtProject, FailedTest
 from loader.exports import replace_exports, write_exports
 from loader.publish import PublishError, publish
+from loader.run_lock import run_lock
 from loader.run_record import RunRecord
 from loader.sandbox.options import SandboxOptions
 from loader.sandbox.process import SandboxProcess, SandboxStartError
@@ -157,7 +158,7 @@ class Job:
         """
         self.settings.mode_dir.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.settings.mode_dir / ".lock", timeout=0):
+            with run_lock(self.settings.mode_dir):
                 yield
         except Timeout:
             raise WarehouseError(
