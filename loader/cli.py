@@ -148,16 +148,17 @@ def _job() -> Iterator[tuple[Job, RunDisplay]]:
     settings = _settings()
     silence_telemetry()
     from loader.console import RunDisplay, show_failure
+    from loader.failure import told
     from loader.job import FAILED, RUN_ERRORS, WRONG_SETTINGS, Job
 
     display = RunDisplay()
     try:
         yield Job(settings, display), display
     except SettingsError as error:
-        show_failure("Settings", error)
+        show_failure("Settings", str(error))
         raise typer.Exit(WRONG_SETTINGS) from None
     except RUN_ERRORS as error:
-        show_failure("Failed", error)
+        show_failure("Failed", told(error))
         raise typer.Exit(FAILED) from None
 
 

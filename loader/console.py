@@ -80,9 +80,9 @@ class RunDisplay:
         self._progress.update(self._task, rows=self._rows)
 
 
-def show_failure(kind: str, error: Exception) -> None:
+def show_failure(kind: str, said: str) -> None:
     """Say on stderr what went wrong; text from outside is shown as it stands."""
-    error_console.print(f"[bold red]{kind}:[/] {escape(str(error))}", highlight=False)
+    error_console.print(f"[bold red]{kind}:[/] {escape(said)}", highlight=False)
 
 
 def show_mode(settings: Settings) -> None:

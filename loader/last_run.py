@@ -20,6 +20,15 @@ class LastRun:
     exit_code: int
     error: str | None
 
+    @property
+    def outcome(self) -> str:
+        """How it ended, as a sentence."""
+        if self.exit_code == 0:
+            return "everything that is due ties out."
+        if self.exit_code == 3:  # noqa: PLR2004 - the README lists the codes
+            return "it does not all tie out."
+        return f"it failed. {self.error}" if self.error else "it was interrupted."
+
 
 def read_last_run(folder: Path) -> LastRun | None:
     """Answer how the last run in a mode's folder ended; none if there was none.

@@ -211,4 +211,5 @@ def silence_telemetry() -> None:
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
     os.environ["DO_NOT_TRACK"] = "1"
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    # What dlt logs as an error it raises too, and that is told in a sentence, without a trace.
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")

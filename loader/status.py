@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
 from loader.duckdb_files import reading
+from loader.failure import told
 from loader.last_run import LastRun, LastRunError, read_last_run
 from loader.run_lock import is_run_at_work
 from loader.settings import Settings
@@ -61,9 +62,7 @@ def read_status(settings: Settings) -> Status:
     except LastRunError as error:
         raise StatusError(str(error)) from None
     except (OSError, duckdb.Error) as error:
-        raise StatusError(
-            f"{settings.mode_dir} can't be looked into: {error}. `tieout doctor` says more."
-        ) from None
+        raise StatusError(f"{told(error)} `tieout doctor` says more.") from None
 
 
 def _read_status(settings: Settings) -> Status:
@@ -71,7 +70,7 @@ def _read_status(settings: Settings) -> Status:
     if settings.published_path.exists():
         published_at = datetime.fromtimestamp(settings.published_path.stat().st_mtime, UTC)
         with reading(settings.published_path) as connection:
-            accounts = [_account(*row) for row in connection.execute(_ACCOUNTS).fetchall()]
+            accounts = [_account(row) for row in connection.execute(_ACCOUNTS).fetchall()]
     return Status(
         now=datetime.now(UTC),
         is_run_at_work=is_run_at_work(settings.mode_dir),
@@ -81,12 +80,12 @@ def _read_status(settings: Settings) -> Status:
     )
 
 
-def _account(
-    account_id: str, name: str | None, access: str, through: datetime | None, *rest: Any
-) -> AccountStatus:
+def _account(row: tuple[Any, ...]) -> AccountStatus:
+    account = AccountStatus(*row)
+    if account.synced_through is None:
+        return account
     # DuckDB keeps UTC without saying so.
-    through = through.replace(tzinfo=UTC) if through else None
-    return AccountStatus(account_id, name, access, through, *rest)
+    return replace(account, synced_through=account.synced_through.replace(tzinfo=UTC))
 
 
 _ACCOUNTS = """

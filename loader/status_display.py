@@ -6,7 +6,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from loader.console import console
-from loader.last_run import LastRun
 from loader.settings import Settings
 from loader.status import AccountStatus, Status
 from loader.times import ago, in_utc
@@ -45,15 +44,7 @@ def _show_headline(status: Status, settings: Settings) -> None:
         _say("Last run: none has ended yet.")
         return
     ended = f"{ago(last.finished_at, status.now)} ({in_utc(last.finished_at)})"
-    _say(f"Last run: ended {ended}: {_outcome(last)}")
-
-
-def _outcome(last: LastRun) -> str:
-    if last.error is not None:
-        return f"it failed, and published nothing. {last.error}"
-    if last.exit_code == 0:
-        return "everything that is due ties out."
-    return "it does not all tie out."
+    _say(f"Last run: ended {ended}: {last.outcome}")
 
 
 def _account_table(accounts: list[AccountStatus], title: str) -> Table:

@@ -6,7 +6,6 @@ Nothing here is written but a nameless file that proves that the folder takes on
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import duckdb
 
 from loader.doctor.finding import Finding, ok, problem, warning
 from loader.duckdb_files import reading
+from loader.failure import file_trouble
 from loader.last_run import LastRunError, read_last_run
 from loader.run_lock import is_run_at_work
 from loader.settings import Settings
@@ -29,8 +29,6 @@ MEGABYTE = 1_000_000
 # What a first run of a middling platform takes; below it even a small one may not end.
 ROOM_WANTED = 500 * MEGABYTE
 ROOM_NEEDED = 50 * MEGABYTE
-
-_HELD = re.compile(r"Conflicting lock is held in (.+?) \(PID (\d+)\)")
 
 
 def check_settings(settings: Settings, now: datetime) -> Iterator[Finding]:
@@ -103,7 +101,7 @@ class WarehouseChecks:
             with reading(path) as connection:
                 owner = _owner(connection)
         except duckdb.Error as error:
-            return cannot_be_read("Warehouse", path, str(error))
+            return _unreadable("Warehouse", path, error)
         if not os.access(path, os.W_OK):
             return problem(
                 "Warehouse", f"{path} can't be written to.", "Make it yours, or its folder."
@@ -169,7 +167,7 @@ def check_published(settings: Settings, now: datetime) -> Finding:
         with reading(path):
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except duckdb.Error as error:
-        return cannot_be_read("Published", path, str(error))
+        return _unreadable("Published", path, error)
     return ok("Published", f"{path}, written {ago(written, now)} ({in_utc(written)}).")
 
 
@@ -185,36 +183,17 @@ def check_last_run(folder: Path, now: datetime, *, at_work: bool) -> Iterator[Fi
     if last is None:
         yield ok("Last run", "none has ended yet.")
         return
-    ended = f"ended {ago(last.finished_at, now)} ({in_utc(last.finished_at)})"
+    ended = f"ended {ago(last.finished_at, now)} ({in_utc(last.finished_at)}): {last.outcome}"
     if last.exit_code == 0:
-        yield ok("Last run", f"{ended}: everything due ties out.")
-    elif last.error is None:
-        yield warning(
-            "Last run", f"{ended}: it does not all tie out.", "`tieout status` says where."
-        )
+        yield ok("Last run", ended)
     else:
-        yield warning("Last run", f"{ended} and failed: {last.error}", "Mend that, then run again.")
+        yield warning("Last run", ended, "`tieout status` says what is open.")
 
 
-def cannot_be_read(subject: str, path: Path, said: str) -> Finding:
+def _unreadable(subject: str, path: Path, error: duckdb.Error) -> Finding:
     """Say why DuckDB can't read one of our files: held, too new, or damaged."""
-    holder = _HELD.search(said)
-    if holder:
-        program, pid = holder.groups()
-        return problem(
-            subject,
-            f"{path} is held by another program: {program} (PID {pid}).",
-            "Close it, or wait until it ends; BI tools should open reconciliation.duckdb, "
-            "read-only.",
-        )
-    if "version number" in said:
-        return problem(subject, f"{path} was written by a newer DuckDB: {said}", "Upgrade Tieout.")
-    mend = (
-        "Put a copy of it back, or move it away: the next run reads everything from Stripe again."
-        if subject == "Warehouse"
-        else "Move it away; the next run publishes it anew."
-    )
-    return problem(subject, f"{path} can't be read: {said}", mend)
+    advice = "Nothing was changed; mend that before the next run."
+    return problem(subject, file_trouble(error) or f"{path} can't be read: {error}", advice)
 
 
 def runs_now(settings: Settings) -> bool:

@@ -23,8 +23,8 @@ from loader.times import span
 
 # What a sync reads of the platform, and of each connected account.
 PLATFORM_READS = {
-    "/v1/account": "the account itself",
-    "/v1/accounts": "the list of connected accounts",
+    "/v1/account": "the account object",
+    "/v1/accounts": "the connected accounts",
     "/v1/payouts": "payouts",
     "/v1/balance_transactions": "balance transactions",
     "/v1/balance": "the balance",
@@ -128,12 +128,12 @@ class StripeChecks:
 
     def _accepted(self, answer: Answer) -> Finding:
         mode = self._settings.mode
-        kind = "restricted" if _is_restricted(self._settings) else "unrestricted secret"
+        kind = "a restricted key" if _is_restricted(self._settings) else "an unrestricted key"
         account = answer.data.get("id") if isinstance(answer.data, dict) else None
         if isinstance(account, str):
             self.platform_id = account
         whose = f" of platform account {account}" if account else ""
-        said = f"accepted: a {kind} key for {mode.value} data{whose}."
+        said = f"accepted: {kind} for {mode.value} data{whose}."
         if mode is Mode.LIVE and not _is_restricted(self._settings):
             return warning(
                 "Key", said, "Tieout only reads: a restricted key with read permissions is safer."
@@ -172,8 +172,8 @@ def _permission(probe: StripeProbe, answer: Answer, what: str, *, is_connected: 
     subject, error = "Permissions", answer.error
     if error is None:
         if answer.is_from_stripe:
-            return ok(subject, f"{what}: readable.")
-        return problem(subject, f"{what}: not the answer that Stripe documents.", "Run it again.")
+            return ok(subject, f"may read {what}.")
+        return problem(subject, f"{what}: not the answer that Stripe documents.", "Try again.")
     said = probe.quoted(error.user_message or str(error))
     missing = missing_permissions(said) if isinstance(error, stripe.PermissionError) else []
     if not missing:
@@ -184,7 +184,7 @@ def _permission(probe: StripeProbe, answer: Answer, what: str, *, is_connected: 
     rows = f" for {rows}" if rows else ""
     return problem(
         subject,
-        f"{what}: the key lacks {names}.",
+        f"may not read {what}: the key lacks {names}.",
         f"Edit the key at https://dashboard.stripe.com/apikeys: Read{rows}, column {column}.",
     )
 
