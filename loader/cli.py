@@ -172,4 +172,10 @@ def _settings() -> Settings:
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except OSError as error:  # the output itself can't be written: a full disk takes it
+        from loader.failure import told
+
+        sys.stderr.write(f"Failed: {told(error)}\n")
+        sys.exit(1)

@@ -116,6 +116,22 @@ def test_a_step_on_a_full_disk_leaves_what_was_published(
     assert not [name for name in after if name.startswith((".exports", ".reconciliation"))]
 
 
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_output_that_a_full_disk_does_not_take_ends_with_1(tmp_path: Path, command: str) -> None:
+    with (tmp_path / "output").open("w") as output:
+        outcome = subprocess.run(
+            [str(TIEOUT), command],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)),
+        )
+    assert outcome.returncode == 1
+    assert "Traceback" not in outcome.stderr
+    assert "could not be written" in outcome.stderr
+
+
 def files_of(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
