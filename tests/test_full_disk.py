@@ -71,8 +71,8 @@ def assert_told(outcome: subprocess.CompletedProcess[str]) -> None:
     assert "could not be written: File too large. Free some space, then run again" in outcome.stderr
 
 
-# Where a run on this platform meets the limit: the rows it read, the warehouse's log, dbt's files.
-@pytest.mark.parametrize("size", [2_000, 40_000, 600_000])
+# Where a run on this platform meets the limit: in the rows it read, and in what dbt writes.
+@pytest.mark.parametrize("size", [2_000, 600_000])
 def test_a_run_on_a_full_disk_says_so_and_the_next_one_ends_the_job(
     tmp_path: Path, first_run: Path, undisturbed: Path, size: int
 ) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import pytest
-
 from tests.commands import KEY, finish, start, tieout
 from tests.other_process import holding
 from tests.scripted_stripe import Answer, Request
@@ -49,8 +47,7 @@ def test_a_second_run_leaves_at_once_and_the_first_goes_on(tmp_path: Path) -> No
     assert "A run is at work" not in tieout("status", STRIPE_API_KEY=KEY).stdout
 
 
-@pytest.mark.parametrize("access", ["read", "write"])
-def test_a_warehouse_that_another_program_holds_stops_the_run(tmp_path: Path, access: str) -> None:
+def test_a_warehouse_that_another_program_holds_stops_the_run(tmp_path: Path) -> None:
     small = small_stripe()
     folder = tmp_path / "data/test"
     with small.served() as base:
@@ -58,15 +55,15 @@ def test_a_warehouse_that_another_program_holds_stops_the_run(tmp_path: Path, ac
         assert tieout("reconcile", **settings).returncode == 0
         published = (folder / "reconciliation.duckdb").read_bytes()
         small.add_payout("po_2", DAY_ONE + 86_400, 50)
-        with holding(folder / "warehouse.duckdb", access) as holder:
-            held = tieout("reconcile", **settings)
-            record = (folder / "run.json").read_text()
-        assert held.returncode == 1
-        assert f"PID {holder}" in held.stderr
-        assert "is held by another program" in held.stderr
-        assert "reconciliation.duckdb instead" in held.stderr
-        assert "is held by another program" in record
-        assert (folder / "reconciliation.duckdb").read_bytes() == published
+        for access in ("read", "write"):
+            with holding(folder / "warehouse.duckdb", access) as holder:
+                held = tieout("reconcile", **settings)
+            assert held.returncode == 1
+            assert f"PID {holder}" in held.stderr
+            assert "is held by another program" in held.stderr
+            assert "reconciliation.duckdb instead" in held.stderr
+            assert "is held by another program" in (folder / "run.json").read_text()
+            assert (folder / "reconciliation.duckdb").read_bytes() == published
         # A reader of the published file is in nobody's way.
         with holding(folder / "reconciliation.duckdb", "read"):
             assert tieout("reconcile", **settings).returncode == 0
