@@ -6,6 +6,7 @@ the break in the published tables.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -87,7 +88,9 @@ class DbtProject:
         page.unlink(missing_ok=True)
         self._invoke("docs", "generate", "--static")
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(page, path)
+        unfinished = path.with_name(f".{path.name}.new")
+        shutil.copyfile(page, unfinished)
+        unfinished.replace(path)
 
     def _invoke(self, *command: str) -> Sequence[Any]:
         os.environ["TIEOUT_DBT_WAREHOUSE"] = str(self.warehouse_path)
@@ -99,6 +102,8 @@ class DbtProject:
         }
         arguments = [str(part) for pair in directories.items() for part in pair]
         as_of = self.as_of.strftime("%Y-%m-%d %H:%M:%S")
+        # A log that can't be written (a full disk) is no reason for stack traces on the screen.
+        logging.raiseExceptions = False
         try:
             outcome = dbtRunner().invoke(
                 [*command, *arguments, *_QUIET, "--vars", f"{{as_of: '{as_of}'}}"]
@@ -110,7 +115,7 @@ class DbtProject:
         nothing_done = command[0] != "docs" and not results
         if outcome.exception is not None or nothing_done or not (results or outcome.success):
             reason = outcome.exception or "it had nothing to do"
-            raise BuildError(f"dbt could not {command[0]}: {reason}")
+            raise BuildError(f"dbt {command[0]} failed: {reason}")
         return results or []
 
 

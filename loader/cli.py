@@ -113,12 +113,33 @@ def docs() -> None:
 
 
 @app.command()
-def status() -> None:
-    """Show what the last run published: accounts, how far they are synced, open exceptions."""
-    from loader.console import show_status
+def status(
+    show_all: Annotated[bool, typer.Option("--all", help="Show every account.")] = False,
+) -> None:
+    """Show how the last run ended, how far each account is synced, and what it has open."""
+    from loader.status import StatusError, read_status
+    from loader.status_display import show_status
 
-    with _job() as (job, _):
-        show_status(job.settings)
+    settings = _settings()
+    try:
+        show_status(read_status(settings), settings, show_all=show_all)
+    except StatusError as error:
+        sys.stderr.write(f"Failed: {error}\n")
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, key, permissions, clock, disk and files; exit 1 if something is wrong.
+
+    Sends a few GET requests to Stripe and changes nothing. Warnings leave the exit code 0; wrong
+    settings make it 2.
+    """
+    settings = _settings()
+    from loader.doctor.display import show_findings
+    from loader.doctor.examination import examine
+
+    raise typer.Exit(1 if show_findings(examine(settings)) else 0)
 
 
 @app.command(
@@ -138,16 +159,17 @@ def _job() -> Iterator[tuple[Job, RunDisplay]]:
     settings = _settings()
     silence_telemetry()
     from loader.console import RunDisplay, show_failure
+    from loader.failure import told
     from loader.job import FAILED, RUN_ERRORS, WRONG_SETTINGS, Job
 
     display = RunDisplay()
     try:
         yield Job(settings, display), display
     except SettingsError as error:
-        show_failure("Settings", error)
+        show_failure("Settings", str(error))
         raise typer.Exit(WRONG_SETTINGS) from None
     except RUN_ERRORS as error:
-        show_failure("Failed", error)
+        show_failure("Failed", told(error))
         raise typer.Exit(FAILED) from None
 
 
@@ -161,4 +183,10 @@ def _settings() -> Settings:
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except OSError as error:  # the output itself can't be written: a full disk takes it
+        from loader.failure import told
+
+        sys.stderr.write(f"Failed: {told(error)}\n")
+        sys.exit(1)

@@ -157,9 +157,9 @@ def _duration(seconds: float) -> str:
     return f"{seconds / HOUR:.1f} hours"
 
 
-def show_failure(kind: str, error: Exception) -> None:
+def show_failure(kind: str, said: str) -> None:
     """Say on stderr what went wrong; text from outside is shown as it stands."""
-    error_console.print(f"[bold red]{kind}:[/] {escape(str(error))}", highlight=False)
+    error_console.print(f"[bold red]{kind}:[/] {escape(said)}", highlight=False)
 
 
 def show_mode(settings: Settings) -> None:
@@ -271,36 +271,4 @@ _LARGEST_EXCEPTIONS = """
         partition by severity, exception_type order by abs(amount_minor) desc, exception_id
     ) <= ?
     order by severity, exception_type, account_id, payout_id, exception_id
-"""
-
-
-def show_status(settings: Settings) -> None:
-    """Print the accounts of the published file and how many exceptions each has open."""
-    if not settings.published_path.exists():
-        console.print(f"Nothing is published in {settings.mode_dir} yet: run `make reconcile`.")
-        return
-    with reading(settings.published_path) as connection:
-        rows = connection.execute(_STATUS).fetchall()
-    table = Table(title=f"Accounts in {settings.mode.value} mode", title_justify="left")
-    for name in ("Account", "Name", "Access", "Synced through (UTC)", "Open exceptions", "Error"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    console.print(table)
-
-
-_STATUS = """
-    select
-        accounts.account_id,
-        accounts.account_name,
-        accounts.access_status,
-        accounts.synced_through,
-        (
-            select count(*)
-            from finance.fct_reconciliation_exceptions as exceptions
-            where exceptions.account_id = accounts.account_id
-        ) as open_exceptions,
-        accounts.access_error
-    from finance.dim_accounts as accounts
-    order by accounts.is_platform_account desc, accounts.account_id
 """

@@ -26,6 +26,15 @@ def write_exports(warehouse_path: Path, exports_dir: Path) -> None:
     unfinished = _unfinished(exports_dir)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
+    try:
+        _write(warehouse_path, unfinished)
+    except BaseException:
+        # Half of the files would take the room that the next run needs.
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _write(warehouse_path: Path, unfinished: Path) -> None:
     with reading(warehouse_path) as connection:
         for table in finance_tables(connection):
             _export(connection, f"from {SCHEMA}.{table}", unfinished / table)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from loader.build import BuildError, DbtProject, FailedTest
 from loader.exports import replace_exports, write_exports
+from loader.failure import told
 from loader.publish import PublishError, publish
+from loader.run_lock import run_lock
 from loader.run_record import RunRecord
 from loader.sandbox.options import SandboxOptions
 from loader.sandbox.process import SandboxProcess, SandboxStartError
@@ -97,11 +99,11 @@ class Job:
                 ]
                 record.exit_code = EXCEPTION_OPEN if failed or record.has_open_error else OK
             except RUN_ERRORS as error:
-                record.error = str(error)
+                record.error = told(error)
                 raise
             finally:
                 if record.platform_account_id or record.error:
-                    record.write(settings.mode_dir / "run.json")
+                    self._keep(record)
         return record
 
     def sync(self, options: JobOptions) -> SyncResult:
@@ -154,7 +156,7 @@ class Job:
         """
         self.settings.mode_dir.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.settings.mode_dir / ".lock", timeout=0):
+            with run_lock(self.settings.mode_dir):
                 yield
         except Timeout:
             raise WarehouseError(
@@ -167,6 +169,12 @@ class Job:
         self._progress.step_begun(name)
         with record.step(name):
             yield
+
+    def _keep(self, record: RunRecord) -> None:
+        # A full disk takes no record either; why the run failed is said all the same.
+        ignored = (OSError,) if record.exit_code == FAILED else ()
+        with suppress(*ignored):
+            record.write(self.settings.mode_dir / "run.json")
 
     @property
     def _exports_dir(self) -> Path:

@@ -31,8 +31,19 @@ def publish(warehouse_path: Path, published_path: Path) -> None:
             it, and DuckDB would replay that log into the new file.
     """
     unfinished = published_path.with_name(f".{published_path.name}.new")
-    _remove_with_log(unfinished)
     _refuse_log(published_path)
+    try:
+        _write(warehouse_path, unfinished)
+        _refuse_log(published_path)
+        unfinished.replace(published_path)
+    finally:
+        # Half a file would take the room that the next run needs.
+        _remove_with_log(unfinished)
+    _flush(published_path.parent)
+
+
+def _write(warehouse_path: Path, unfinished: Path) -> None:
+    _remove_with_log(unfinished)
     with reading(warehouse_path) as connection:
         location = str(unfinished).replace("'", "''")
         connection.execute(
@@ -45,10 +56,7 @@ def publish(warehouse_path: Path, published_path: Path) -> None:
         connection.execute("checkpoint published")
         connection.execute("detach published")
     _refuse_log(unfinished)
-    _refuse_log(published_path)
     _flush(unfinished)
-    unfinished.replace(published_path)
-    _flush(published_path.parent)
 
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:

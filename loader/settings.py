@@ -198,6 +198,9 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - values of any
     except ValidationError as error:
         lines = [_sentence(item) for item in error.errors(include_input=False, include_url=False)]
         raise SettingsError("\n".join(lines)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise SettingsError(f".env can't be read: {reason}") from None
 
 
 def _sentence(item: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
@@ -211,4 +214,5 @@ def silence_telemetry() -> None:
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
     os.environ["DO_NOT_TRACK"] = "1"
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    # What dlt logs as an error it raises too, and that is told in a sentence, without a trace.
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")

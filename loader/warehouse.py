@@ -32,15 +32,15 @@ class Warehouse:
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the file; a process that holds it is named in a `WarehouseError`."""
+        """Open the file; why it can't be opened is a `WarehouseError`."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
         try:
             connection = duckdb.connect(str(self.path))
         except duckdb.IOException as error:
-            raise WarehouseError(
-                f"{self.path} can't be opened: {error}. Close the program that holds it "
-                "(BI tools should open reconciliation.duckdb instead), then run again."
-            ) from None
+            if is_new:  # a full disk: the half of a file that is left would stop every later run
+                self.path.unlink(missing_ok=True)
+            raise WarehouseError(f"{self.path} can't be opened: {error}") from None
         try:
             yield connection
         finally:

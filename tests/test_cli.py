@@ -11,24 +11,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.commands import KEY, tieout
 from tests.scripted_stripe import refusal, scripted_stripe
 from tests.small_stripe import SmallStripe
-
-TIEOUT = Path(sys.executable).with_name("tieout")
-KEY = "sk_test_51AbCdSecret"
-
-
-def tieout(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    outcome = subprocess.run(
-        [str(TIEOUT), *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in outcome.stderr
-    assert KEY not in outcome.stdout + outcome.stderr
-    return outcome
 
 
 @pytest.mark.parametrize(
@@ -96,7 +81,17 @@ def test_the_steps_can_be_run_one_by_one(tmp_path: Path) -> None:
 
 
 def test_every_command_and_option_explains_itself() -> None:
-    commands = ("reconcile", "sync", "build", "publish", "export", "docs", "status", "sandbox")
+    commands = (
+        "reconcile",
+        "sync",
+        "build",
+        "publish",
+        "export",
+        "docs",
+        "status",
+        "doctor",
+        "sandbox",
+    )
     listed = tieout("--help").stdout
     for command in commands:
         assert command in listed

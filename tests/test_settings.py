@@ -154,3 +154,9 @@ def test_the_example_file_names_every_setting() -> None:
     example = (Path(__file__).parents[1] / ".env.example").read_text()
     names = [field.validation_alias for field in Settings.model_fields.values()]
     assert [name for name in names if f"{name}=" not in example] == []
+
+
+def test_an_env_file_that_is_not_text_is_a_settings_error() -> None:
+    Path(".env").write_bytes(b"STRIPE_API_KEY=\xff\xfe")
+    with pytest.raises(SettingsError, match="not text in UTF-8"):
+        load_settings()

@@ -1,0 +1,1 @@
+"""`tieout doctor`: looks at everything a run needs, and says what stands in its way."""
