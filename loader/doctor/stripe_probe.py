@@ -44,7 +44,7 @@ class Answer:
 
 
 class StripeProbe:
-    """Asks Stripe one thing at a time, over the same HTTP library and certificates as a sync."""
+    """Asks Stripe one thing at a time, over the certificates that a sync trusts."""
 
     def __init__(self, access: StripeAccess) -> None:
         stripe.enable_telemetry = False
@@ -53,7 +53,7 @@ class StripeProbe:
             access.api_key,
             base_addresses={"api": access.api_base},
             max_network_retries=0,
-            http_client=stripe.HTTPXClient(timeout=TIMEOUT_SECONDS, allow_sync_methods=True),
+            http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
         )
 
     def get(self, path: str, account_id: str | None = None, **params: int) -> Answer:
