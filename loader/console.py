@@ -86,6 +86,14 @@ class RunDisplay:
         if price.seconds >= PRICE_SHOWN_FROM_SECONDS:
             self._progress.console.print(_price_line(price))
 
+    def clock_is_off(self, seconds: float) -> None:
+        """Warn: by this machine's time, payouts are called overdue too late or too early."""
+        where = "behind" if seconds > 0 else "ahead of"
+        self._progress.console.print(
+            f"[yellow]This machine's clock is {_duration(abs(seconds))} {where} Stripe's.[/] Set "
+            "it, or set TIEOUT_AS_OF: it decides what is overdue."
+        )
+
     def account_read(self, account_id: str, status: str) -> None:
         """Count an account; one that was not readable gets a line of its own."""
         self._accounts_read += 1

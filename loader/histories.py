@@ -16,6 +16,8 @@ import duckdb
 # As far back as a payout's list may come up again without being wanted (account_reader.py).
 LISTED_KEPT_SECONDS = 31 * 86_400
 
+TRACE_ID_SECONDS = 15 * 86_400
+
 # Of an account whose first reading was interrupted: what its lists are compared with.
 LISTED_IDS_RECALLED = 100_000
 
@@ -48,6 +50,8 @@ class AccountHistory:
     """The newest transaction read by `created`; none if there was none."""
     payouts_through: int | None = None
     """The newest payout read."""
+    payouts_open_from: int | None = None
+    """The oldest of its last month that may still change; none if there is none."""
     unexplained: Mapping[str, int] = field(default_factory=dict)
     """What the rows exceed Stripe's balance by after everything was searched, by currency."""
     searched_at: int | None = None
@@ -83,6 +87,7 @@ def read_histories(connection: duckdb.DuckDBPyConnection) -> dict[str, AccountHi
             created_from=created_from,
             created_through=created_through,
             payouts_through=payouts_through,
+            payouts_open_from=payouts_open_from,
             unexplained=json.loads(unexplained or "{}"),
             searched_at=searched_at,
             listed_payouts=listed[account_id],
@@ -94,9 +99,13 @@ def read_histories(connection: duckdb.DuckDBPyConnection) -> dict[str, AccountHi
             created_from,
             created_through,
             payouts_through,
+            payouts_open_from,
             unexplained,
             searched_at,
-        ) in connection.execute(_WHOLE).fetchall()
+        ) in connection.execute(
+            _WHOLE,
+            {"kept_seconds": LISTED_KEPT_SECONDS, "trace_id_seconds": TRACE_ID_SECONDS},
+        ).fetchall()
     }
     return whole | _interrupted(connection, listed, open_payouts)
 
@@ -197,11 +206,32 @@ _WINDOWS_READ = """
     qualify row_number() over (partition by account_id order by _dlt_load_id desc) = 1
 """
 
+# A trace id arrives up to 10 days after the payout did (https://docs.stripe.com/payouts/trace-ids).
 _WHOLE = """
+    with open_payouts as (
+        select payouts.account_id, min(payouts.created) as open_from
+        from stripe.payouts as payouts
+        inner join windows_read using (account_id)
+        where
+            payouts.created >= windows_read.payouts_through - $kept_seconds
+            and (
+                payouts.status not in ('paid', 'failed', 'canceled')
+                or payouts.reconciliation_status not in ('completed', 'not_applicable')
+                or (
+                    payouts.trace_id ->> 'value' is null
+                    and payouts.trace_id ->> 'status' in ('pending', 'supported')
+                    and payouts.arrival_date
+                    >= windows_read.payouts_through - $trace_id_seconds
+                )
+            )
+        group by payouts.account_id
+    )
+
     select
         account_id, history_from, created_from, created_through, payouts_through,
-        unexplained, searched_at
+        open_payouts.open_from, unexplained, searched_at
     from windows_read
+    left join open_payouts using (account_id)
 """
 
 # A payout that could not be reconciled is listed again: Stripe may have mended its list since.

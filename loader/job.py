@@ -251,6 +251,7 @@ class Job:
         record.requests_refused = dict(sorted(result.refused.items()))
         record.requests_floor = dict(sorted(result.requests_floor.items()))
         record.requests_floor_total = result.requests_floor.total()
+        record.clock_offset_seconds = result.clock_offset_seconds
         record.rows_loaded = dict(result.rows)
         record.accounts = dict(result.accounts)
         record.account_errors = dict(sorted(result.errors.items()))

@@ -33,6 +33,7 @@ class RunRecord:
     requests_refused: dict[str, int] = field(default_factory=dict)
     requests_floor: dict[str, int] = field(default_factory=dict)
     requests_floor_total: int = 0
+    clock_offset_seconds: int = 0
     rows_loaded: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
     account_errors: dict[str, str] = field(default_factory=dict)

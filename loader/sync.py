@@ -45,6 +45,10 @@ SURVEYS_AT_ONCE = 20
 ACCOUNTS_AT_ONCE = 50
 
 
+# Beyond this a wrong clock is told: what is "today" decides what is overdue.
+CLOCK_TOLERANCE_SECONDS = 300
+
+
 class LoadError(Exception):
     """Rows that were read could not be written to the warehouse."""
 
@@ -57,6 +61,9 @@ class SyncProgress(Protocol):
 
     def priced(self, price: Price) -> None:
         """Every account's payouts are known, and with them the least that is still to be asked."""
+
+    def clock_is_off(self, seconds: float) -> None:
+        """Stripe's clock is so much ahead of this machine's (behind, if negative)."""
 
     def account_read(self, account_id: str, status: str) -> None:
         """One account is done."""
@@ -98,6 +105,8 @@ class SyncResult:
     requests: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     """Those that Stripe refused for now (HTTP 429)."""
+    clock_offset_seconds: int = 0
+    """Stripe's clock less this machine's."""
     requests_floor: Counter[str] = field(default_factory=Counter)
     """The fewest requests that could give the same."""
 
@@ -184,6 +193,10 @@ class _Sync:
     async def _begin(self) -> Row:
         platform = await self._accounts.find_platform()
         self._result = SyncResult(platform["id"], self._reading.run_id)
+        offset = self._client.clock_offset or 0
+        self._result.clock_offset_seconds = round(offset)
+        if abs(offset) > CLOCK_TOLERANCE_SECONDS:
+            self._progress.clock_is_off(offset)
         return platform
 
     def _make_readers(self, accounts: dict[str, Row]) -> None:
@@ -221,8 +234,11 @@ class _Sync:
 
         async def survey() -> None:
             for reader in waiting:
-                if await self._attempt(reader, reader.survey()) == "readable":
+                status = await self._attempt(reader, reader.survey())
+                if status == "readable":
                     self._surveyed.put_nowait(reader)
+                else:
+                    self._progress.account_read(reader.account_id, status)
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(SURVEYS_AT_ONCE):

@@ -24,6 +24,9 @@ class Quiet:
     def priced(self, price: Price) -> None:
         """Say nothing."""
 
+    def clock_is_off(self, seconds: float) -> None:
+        """Say nothing."""
+
     def lists_read(self, count: int) -> None:
         """Say nothing."""
 

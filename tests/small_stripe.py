@@ -109,9 +109,10 @@ class SmallStripe:
 
     def _respond(self, request: Request) -> Answer:
         self.asked.append(request)
-        return self.answer(request) or self._plain(request)
+        return self.answer(request) or self.answer_plainly(request)
 
-    def _plain(self, request: Request) -> Answer:
+    def answer_plainly(self, request: Request) -> Answer:
+        """Answer what is asked for."""
         account = request.account or self.platform_id
         _, _, kind, *name = request.path.split("/")
         if kind == "account":

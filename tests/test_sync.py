@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
 
 import dlt
@@ -14,9 +16,11 @@ from loader.settings import Mode, SettingsError
 from loader.sources.batch import Batch
 from loader.sources.stripe_connect import stripe_connect
 from loader.sources.stripe_tables import BALANCE_TRANSACTIONS, object_row
+from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import KeyRefusedError
-from loader.sync import LoadError
-from tests.runs import rows
+from loader.sync import LoadError, SyncRequest, sync
+from loader.warehouse import Warehouse
+from tests.runs import Quiet, rows
 from tests.scripted_stripe import Answer, Request, page, refusal
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
 from tests.synced import JANUARY, Synced
@@ -410,3 +414,38 @@ def test_a_package_that_a_killed_run_left_is_loaded_first(
     stripe.add_transaction("txn_3", JANUARY + 2 * DAY, 100)
     synced.sync()
     assert synced.ids("balance_transactions") == {"txn_1", "txn_2", "txn_3"}
+
+
+class Clock(Quiet):
+    """Progress that hears of a wrong clock."""
+
+    def __init__(self) -> None:
+        self.off: list[float] = []
+
+    def clock_is_off(self, seconds: float) -> None:
+        """Keep it."""
+        self.off.append(seconds)
+
+
+@pytest.mark.parametrize("hours", [-2, 0, 2])
+def test_a_clock_that_is_off_is_told_and_stripes_is_used(
+    stripe: SmallStripe, tmp_path: Path, hours: int
+) -> None:
+    stripe.add_payout("po_1", JANUARY, 700)
+    told = formatdate(time.time() + hours * 3600, usegmt=True)
+    plain = stripe.answer_plainly
+
+    def answer(request: Request) -> Answer:
+        found = plain(request)
+        return Answer(found.body, found.status, {"Date": told})
+
+    stripe.answer = answer
+    clock = Clock()
+    with stripe.served() as base:
+        access = StripeAccess("sk_test_1", base)
+        warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+        result = sync(SyncRequest(access, Mode.TEST, warehouse, tmp_path / "dlt", 0), clock)
+    assert result.clock_offset_seconds == pytest.approx(hours * 3600, abs=5)
+    assert bool(clock.off) == (hours != 0)
+    (listed_at,) = rows(warehouse.path, "select listed_at from stripe.payout_listings")[0]
+    assert listed_at == pytest.approx(time.time() + hours * 3600, abs=60)

@@ -56,9 +56,11 @@ from loader.stripe_api.paging import PAGE_SIZE, pages
 
 DAY = 86_400
 
-# Payouts stay open to change: paid may become failed, a trace id arrives up to 10 days late.
-# Failures were seen 9 days after arrival; 30 days leaves room.
+# Payouts stay open to change. A page of them, as far back as 30 days, is read in every run; more
+# only where one is still on its way or waits for its trace id. That a payout failed, however late,
+# is told by the row that gives its money back.
 PAYOUT_WINDOW_SECONDS = 30 * DAY
+PAYOUT_OVERLAP_SECONDS = DAY
 
 # Rows can appear late: `created` lies behind the moment at which the API first shows a row. A day
 # is always read again; what the last page of it holds beyond costs nothing and is kept too.
@@ -161,10 +163,18 @@ class AccountReader:
         Raises:
             StripeReadError: the account could not be read to the end; what was read is kept.
         """
-        since = self._since(self._history.payouts_through, PAYOUT_WINDOW_SECONDS)
+        through = self._history.payouts_through
+        since = self._since(through, PAYOUT_WINDOW_SECONDS)
+        enough = None
+        if self._goes_on and through is not None:
+            enough = (
+                min(through, self._history.payouts_open_from or through) - PAYOUT_OVERLAP_SECONDS
+            )
         async for page in self._pages_of("/v1/payouts", Stretch(since, None).query()):
             await self._keep_payouts(self._as_rows(page))
             self.floor["/v1/payouts"] += 1
+            if enough is not None and page and page[-1]["created"] < enough:
+                break
         if self._payouts_through is not None:
             await self._mark(Stretch(since, self._payouts_through), PAYOUTS)
         for payout_id in sorted(self._history.open_payouts - self._read_payout_ids):
@@ -443,7 +453,8 @@ class AccountReader:
         self._pages += 1
         await self._keep((BALANCE_TRANSACTIONS, rows))
         if rows:
-            self._created_through = max(rows[0]["created"], self._created_through or 0)
+            newest = max(row["created"] for row in rows)
+            self._created_through = max(newest, self._created_through or 0)
         if self._known:
             uncovered = sum(not self._known.covers([row]) for row in rows)
             self._uncovered_rows += uncovered

@@ -163,9 +163,10 @@ class Density:
         """Count a page, newest first, that is not the last one."""
         self.pages += 1
         self._rows += len(page)
-        self.bottom = page[-1]["created"]
+        times = [row["created"] for row in page]
+        self.bottom = min(times)
         if self._top is None:
-            self._top = page[0]["created"]
+            self._top = max(times)
 
     def pages_in(self, seconds: int) -> int:
         """Answer how many pages to expect in so much time further back."""
