@@ -8,12 +8,12 @@ import math
 SETTLING_SECONDS = 1.0
 
 # Lowered by the share that was refused, within these bounds.
-LEAST_CUT, MOST_CUT = 0.05, 0.5
+LEAST_CUT, MOST_CUT = 0.03, 0.5
 
 # So few answers prove no share: they are taken as if this many more had been let through.
 ASSUMED_ANSWERS = 5
 
-# After the least cut the old level is reached again in 10 s, 1.4 times it 20 s later.
+# After the least cut the old level is reached again in 10 s, 1.2 times it 20 s later.
 GROWTH = LEAST_CUT / 10**3
 
 
