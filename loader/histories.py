@@ -218,8 +218,8 @@ _WHOLE = """
                 payouts.status not in ('paid', 'failed', 'canceled')
                 or payouts.reconciliation_status not in ('completed', 'not_applicable')
                 or (
-                    payouts.trace_id ->> 'value' is null
-                    and payouts.trace_id ->> 'status' in ('pending', 'supported')
+                    (payouts.trace_id ->> 'value') is null
+                    and (payouts.trace_id ->> 'status') in ('pending', 'supported')
                     and payouts.arrival_date
                     >= windows_read.payouts_through - $trace_id_seconds
                 )
