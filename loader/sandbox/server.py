@@ -14,6 +14,8 @@ from loader.sandbox.api import Api, Call, Route, resolve
 from loader.sandbox.http_faults import DroppedConnectionError, FaultyWire, RateLimiter
 from loader.sandbox.identifiers import tag
 from loader.sandbox.options import RESTRICTED_KEY, SECRET_KEY, SandboxOptions
+from loader.sandbox.request_record import PATH as RECORD_PATH
+from loader.sandbox.request_record import RequestRecord
 from loader.sandbox.sandbox import open_sandbox
 from loader.sandbox.stripe_errors import (
     StripeError,
@@ -36,27 +38,53 @@ class StripeServer:
         self._wire = FaultyWire(options.seed, options.fault_rate, options.latency_ms)
         self._requests: Iterator[int] = itertools.count(1)
         self._seed = options.seed
+        self._record = RequestRecord()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
+        if request.url.path == RECORD_PATH:
+            await self._answer_about_requests(request)(scope, receive, send)
+            return
+        came = self._record.came(self._endpoint(request))
         try:
-            await self._wire.cross()
+            spoil = await self._wire.cross()
             status, content, headers = 200, self.answer(request), {}
         except DroppedConnectionError:
+            self._record.broke(came)
             await _drop(send)
             return
         except StripeError as error:
+            spoil = None
             status, content, headers = error.status, error.body(), error.headers
+        body = orjson.dumps(content)
+        if spoil is None:
+            self._record.left(came, status, _question(request))
+        else:
+            body = spoil(body)
+            self._record.broke(came)
         response = Response(
-            orjson.dumps(content),
+            body,
             status_code=status,
             media_type="application/json",
             headers={**self._standing_headers(request), **headers},
         )
         await response(scope, receive, send)
+
+    def _endpoint(self, request: Request) -> str:
+        """Name what a request asks for, like `/v1/payouts/{id}`; what is unknown has one name."""
+        path = request.url.path
+        found = self._api.route(path)
+        if found is None:
+            return "unknown"
+        return path.removesuffix(found[1]) + "{id}" if found[1] else path
+
+    def _answer_about_requests(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._record = RequestRecord()
+        return Response(orjson.dumps(self._record.render()), media_type="application/json")
 
     def answer(self, request: Request) -> Json:
         """Return the body of a successful answer, or raise the error Stripe would give."""
@@ -102,6 +130,11 @@ async def _drop(send: Send) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+
+def _question(request: Request) -> tuple[str, str, str]:
+    """Return what tells one question from another: whose, what, which part."""
+    return request.headers.get("stripe-account", ""), request.url.path, request.url.query
 
 
 def _key_of(request: Request) -> str:
