@@ -47,8 +47,8 @@ class RequestRecord:
             of_endpoint.first_at = time.time()
         return of_endpoint
 
-    def left(self, of_endpoint: EndpointRecord, status: int, question: tuple[str, ...]) -> None:
-        """Note a whole answer as it leaves."""
+    def left(self, of_endpoint: EndpointRecord, status: int, question: object) -> None:
+        """Note a whole answer as it leaves; `question` tells one question from another."""
         of_endpoint.last_at = time.time()
         if status == _TOO_MANY:
             of_endpoint.refused += 1

@@ -45,7 +45,7 @@ class StripeServer:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        if request.url.path == RECORD_PATH:
+        if _path(request) == RECORD_PATH:
             await self._answer_about_requests(request)(scope, receive, send)
             return
         came = self._record.came(self._endpoint(request))
@@ -59,7 +59,7 @@ class StripeServer:
         except StripeError as error:
             spoil = None
             status, content, headers = error.status, error.body(), error.headers
-        body = orjson.dumps(content)
+        body = orjson.dumps(content, option=orjson.OPT_INDENT_2)  # as Stripe writes it
         if spoil is None:
             self._record.left(came, status, _question(request))
         else:
@@ -75,7 +75,7 @@ class StripeServer:
 
     def _endpoint(self, request: Request) -> str:
         """Name what a request asks for, like `/v1/payouts/{id}`; what is unknown has one name."""
-        path = request.url.path
+        path = _path(request)
         found = self._api.route(path)
         if found is None:
             return "unknown"
@@ -91,7 +91,7 @@ class StripeServer:
         key = _key_of(request)
         if key not in {SECRET_KEY, RESTRICTED_KEY}:
             raise wrong_key(key)
-        path = request.url.path
+        path = _path(request)
         found = self._api.route(path)
         if found is None or request.method != "GET":
             raise unknown_url(request.method, path)
@@ -103,7 +103,7 @@ class StripeServer:
         snapshot = self._api.snapshot
         account_id = request.headers.get("stripe-account") or snapshot.platform.account.id
         view = resolve(snapshot, key, account_id)
-        if request.url.path.startswith("/v1/accounts/"):
+        if _path(request).startswith("/v1/accounts/"):
             if not view.account.is_platform and object_id != account_id:
                 raise no_access(key, object_id)
             view = resolve(snapshot, key, object_id)
@@ -132,9 +132,15 @@ async def _drop(send: Send) -> None:
     await send({"type": "http.response.body", "body": b"{", "more_body": True})
 
 
-def _question(request: Request) -> tuple[str, str, str]:
+def _path(request: Request) -> str:
+    path: str = request.scope["path"]
+    return path
+
+
+def _question(request: Request) -> tuple[str | bytes, ...]:
     """Return what tells one question from another: whose, what, which part."""
-    return request.headers.get("stripe-account", ""), request.url.path, request.url.query
+    query: bytes = request.scope["query_string"]
+    return request.headers.get("stripe-account", ""), _path(request), query
 
 
 def _key_of(request: Request) -> str:
