@@ -1,0 +1,116 @@
+"""Scenarios that hurt a run, and look whether its tables are those of a run that was let alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from loader.sandbox.options import SandboxOptions
+from tests.bench.figures import Figure
+from tests.bench.killed import MOMENTS
+from tests.bench.loads import Say
+from tests.bench.measuring import BenchError, Installation, Platform, Run
+from tests.bench.tables import check_same
+
+# The sandbox's story long enough for two batches, with everything that can happen to a payout.
+_AS_OF = datetime(2026, 4, 1, 12, tzinfo=UTC)
+_STORY = SandboxOptions(first_day=(_AS_OF - timedelta(days=400)).date(), as_of=_AS_OF)
+
+FEWEST_KILLS = 20
+FAULT_RATE = 0.11
+# Moments that come often are looked at early, in the middle and late.
+_OFTEN = 6
+_SHARES_OF_REQUESTS = (0.02, 0.25, 0.5, 0.75, 0.98)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a run is killed."""
+
+    name: str
+    moment: str
+    """Of `killed.py`; empty for a number of requests."""
+    count: int
+
+    def strike(self, installation: Installation) -> Run:
+        """Run the whole job and kill it there."""
+        platform = installation.platform
+        if self.moment:
+            return _watched(installation, self.moment, self.count)
+        return installation.tieout(
+            "reconcile", until=lambda: platform.asked().requests >= self.count
+        )
+
+
+def kills(folder: Path, say: Say) -> Iterator[Figure]:
+    """Runs killed (-9) at 20 points and more: the next plain run ends with the same tables."""
+    with Platform(_STORY) as platform:
+        say("a run that is let alone, and one with nothing new")
+        alone = Installation(folder / "alone", platform)
+        unkilled = _watched(alone, "", 0).expect(0)
+        seen = json.loads((alone.folder / "moments.json").read_text())
+        nothing_new = alone.tieout("reconcile").expect(0)
+        struck = 0
+        for place, kill in enumerate(_places(seen, unkilled.asked.requests)):
+            say(f"killed at {kill.name}")
+            installation = Installation(folder / f"kill-{place}", platform)
+            killed = kill.strike(installation)
+            if killed.exit_code == 0:
+                say("  it ended before it came there")
+                continue
+            killed.expect(-9)
+            struck += 1
+            mended = installation.tieout("reconcile").expect(0)
+            try:
+                check_same(alone.published_path, installation.published_path)
+            except BenchError as error:
+                raise BenchError(f"killed at {kill.name}: {error}") from None
+            asked = killed.asked.requests + mended.asked.requests
+            yield Figure(
+                "kills",
+                f"{kill.name}: requests repeated",
+                asked - unkilled.asked.requests,
+                floor=nothing_new.asked.requests,
+            )
+        yield Figure("kills", "kills survived with the same tables", struck, goal="≥ 20")
+        if struck < FEWEST_KILLS:
+            raise BenchError(f"only {struck} runs could be killed: {seen}")
+
+
+def chaos(folder: Path, say: Say) -> Iterator[Figure]:
+    """11 % of requests get an error, a spoilt body, silence or no answer: the same tables."""
+    runs: dict[float, Run] = {}
+    published: dict[float, Path] = {}
+    for rate in (0.0, FAULT_RATE):
+        say(f"{rate:.0%} of requests hurt")
+        with Platform(replace(_STORY, fault_rate=rate)) as platform:
+            installation = Installation(folder / f"hurt-{rate}", platform)
+            runs[rate] = installation.tieout("reconcile").expect(0)
+        published[rate] = installation.published_path
+    check_same(published[0.0], published[FAULT_RATE])
+    hurt, calm = runs[FAULT_RATE], runs[0.0]
+    if not hurt.asked.hurt:
+        raise BenchError("no request was hurt")
+    yield Figure("chaos", "requests hurt", hurt.asked.hurt / hurt.asked.requests * 100, "%")
+    yield Figure("chaos", "requests", hurt.asked.requests, "", calm.asked.requests)
+    yield Figure("chaos", "whole job", hurt.seconds, "s", calm.seconds)
+
+
+def _places(seen: dict[str, int], requests: int) -> Iterator[Kill]:
+    """Answer where to kill: by share of requests, and at each moment early, midway and late."""
+    for share in _SHARES_OF_REQUESTS:
+        yield Kill(f"{share:.0%} of requests", "", math.ceil(requests * share))
+    for name, _ in MOMENTS:
+        often = seen.get(name, 0)
+        counts = {1, math.ceil(often / 2), math.ceil(often * 0.9)} if often >= _OFTEN else {often}
+        for count in sorted(counts - {0}):
+            yield Kill(f"{name}, {count} of {often}", name, count)
+
+
+def _watched(installation: Installation, moment: str, count: int) -> Run:
+    folder = str(installation.folder)
+    return installation.python("-m", "tests.bench.killed", folder, moment, str(count), "reconcile")
