@@ -6,6 +6,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -31,9 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name in parsed.scenarios or SCENARIOS:
         with tempfile.TemporaryDirectory(prefix=f"tieout-bench-{name}-") as folder:
             try:
-                figures.extend(
-                    SCENARIOS[name](Path(folder), lambda text, name=name: _say(console, name, text))
-                )
+                for figure in SCENARIOS[name](Path(folder), partial(_say, console, name)):
+                    figures.append(figure)
             except BenchError as error:
                 failures[name] = str(error)
     show(figures, console)

@@ -64,7 +64,7 @@ def show(figures: Iterable[Figure], console: Console) -> None:
 
 
 def _number(value: float, unit: str) -> str:
-    places = 0 if value == int(value) or abs(value) >= 1_000 else 2  # noqa: PLR2004 - readable
+    places = 0 if value == int(value) or abs(value) >= 1_000 else 2
     return f"{value:,.{places}f} {unit}".rstrip()
 
 

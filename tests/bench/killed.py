@@ -71,8 +71,8 @@ class Moments:
             self._happens("commit")
             return commit(self_)
 
-        connection.execute = heard_execute  # type: ignore[method-assign]
-        connection.commit = heard_commit  # type: ignore[method-assign]
+        connection.execute = heard_execute  # type: ignore[method-assign, assignment]
+        connection.commit = heard_commit  # type: ignore[method-assign, assignment]
 
     def _hear(self, event: str, args: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(args[0], str) and args[2] & _WRITING:

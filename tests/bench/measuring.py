@@ -25,7 +25,8 @@ from loader.sandbox.process import SandboxProcess
 from loader.sandbox.request_record import PATH as RECORD_PATH
 from tests.bench.figures import REPOSITORY
 
-# Of accounts few enough to be made before the clock runs; others are made when first read.
+# Accounts of a uniform platform that are made before the clock runs; more are small, and are made
+# when first read.
 MOST_ACCOUNTS_TO_WARM = 10
 
 # Linux counts peak memory in KiB, macOS in bytes.
@@ -136,7 +137,7 @@ class Platform:
 
     def _warm_up(self) -> None:
         """Let the books of a few large accounts be made before anything is measured."""
-        if (self.options.accounts or 0) > MOST_ACCOUNTS_TO_WARM or self.options.fault_rate:
+        if not 0 < (self.options.accounts or 0) <= MOST_ACCOUNTS_TO_WARM:
             return
         for account in self._json("/v1/accounts?limit=100")["data"]:
             self._json("/v1/balance", account=account["id"])
