@@ -16,14 +16,14 @@ from tests.bench.loads import Say
 from tests.bench.measuring import BenchError, Installation, Platform, Run
 from tests.bench.tables import check_same
 
-# The sandbox's story long enough for two batches, with everything that can happen to a payout.
+# The sandbox's story, with everything that can happen to a payout, long enough for two batches.
 _AS_OF = datetime(2026, 4, 1, 12, tzinfo=UTC)
-_STORY = SandboxOptions(first_day=(_AS_OF - timedelta(days=400)).date(), as_of=_AS_OF)
+_STORY = SandboxOptions(first_day=(_AS_OF - timedelta(days=220)).date(), as_of=_AS_OF)
 
 FEWEST_KILLS = 20
 FAULT_RATE = 0.11
-# Moments that come often are looked at early, in the middle and late.
-_OFTEN = 6
+# Where most of a run's changes are made: early, midway and late.
+_LOOKED_AT_CLOSELY = ("load: rows are merged", "build: a statement of dbt")
 _SHARES_OF_REQUESTS = (0.02, 0.25, 0.5, 0.75, 0.98)
 
 
@@ -101,13 +101,13 @@ def chaos(folder: Path, say: Say) -> Iterator[Figure]:
 
 
 def _places(seen: dict[str, int], requests: int) -> Iterator[Kill]:
-    """Answer where to kill: by share of requests, and at each moment early, midway and late."""
+    """Answer where to kill: by share of requests, and midway of what comes at each moment."""
     for share in _SHARES_OF_REQUESTS:
         yield Kill(f"{share:.0%} of requests", "", math.ceil(requests * share))
     for name, _ in MOMENTS:
         often = seen.get(name, 0)
-        counts = {1, math.ceil(often / 2), math.ceil(often * 0.9)} if often >= _OFTEN else {often}
-        for count in sorted(counts - {0}):
+        shares = (0.1, 0.5, 0.9) if name in _LOOKED_AT_CLOSELY else (0.5,)
+        for count in sorted({math.ceil(often * share) for share in shares} - {0}):
             yield Kill(f"{name}, {count} of {often}", name, count)
 
 

@@ -33,6 +33,7 @@ MOST_ACCOUNTS_TO_WARM = 10
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 _MEGABYTE = 1_000_000
 
+_BETWEEN_LOOKS_SECONDS = 0.02
 _TIEOUT = ("-c", "from loader.cli import main; main()")
 
 
@@ -239,7 +240,7 @@ def _wait(pid: int, until: Callable[[], bool] | None) -> tuple[int, resource.str
         if until():
             os.kill(pid, signal.SIGKILL)
             break
-        time.sleep(0.005)
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
     _, status, used = os.wait4(pid, 0)
     return status, used
 
