@@ -46,7 +46,7 @@ lint: $(READY) ## Check style and types of Python and SQL
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --disable-progress-bar --nocolor dbt_project
 
-bench: $(READY) ## Measure speed, memory and survival, each figure beside its floor (40 minutes)
+bench: $(READY) ## Measure speed, memory and survival, each figure beside its floor (half an hour)
 	@$(BIN)/python -m tests.bench $(SCENARIOS)
 
 clean: ## Remove the environment and everything built (the data folder stays)

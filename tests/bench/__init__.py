@@ -1,7 +1,8 @@
 """Benchmarks: what a run costs, each figure beside its floor from the same machine and minute.
 
-Run by `make bench`, or `python -m tests.bench backfill kills` for some of them. They print and
-judge no speed; they fail when a table is wrong. Every run is the real command in a process of its
+Run by `make bench` (half an hour or more on two quiet cores, half of it `kills`), or
+`make bench SCENARIOS="backfill limited"` for some of them (three minutes). They print and judge no
+speed; they fail when a table is wrong. Every run is the real command in a process of its
 own, against the bundled sandbox in another.
 
 The floor of a run is `floor.py`, a loader made by hand that fetches the same pages with as many

@@ -29,15 +29,17 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     figures: list[Figure] = []
     failures: dict[str, str] = {}
-    for name in parsed.scenarios or SCENARIOS:
-        with tempfile.TemporaryDirectory(prefix=f"tieout-bench-{name}-") as folder:
-            try:
-                for figure in SCENARIOS[name](Path(folder), partial(_say, console, name)):
-                    figures.append(figure)
-            except BenchError as error:
-                failures[name] = str(error)
-    show(figures, console)
-    write(figures, failures, parsed.folder / "bench.json")
+    try:
+        for name in parsed.scenarios or SCENARIOS:
+            with tempfile.TemporaryDirectory(prefix=f"tieout-bench-{name}-") as folder:
+                try:
+                    for figure in SCENARIOS[name](Path(folder), partial(_say, console, name)):
+                        figures.append(figure)
+                except BenchError as error:
+                    failures[name] = str(error)
+    finally:  # what was measured until then is kept when somebody interrupts
+        show(figures, console)
+        write(figures, failures, parsed.folder / "bench.json")
     console.print(f"Written to {parsed.folder / 'bench.json'}")
     for name, failure in failures.items():
         console.print(f"WRONG: {name}: {failure}", markup=False, style="bold red")

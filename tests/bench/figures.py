@@ -41,7 +41,13 @@ class Figure:
 
 def show(figures: Iterable[Figure], console: Console) -> None:
     """Print the table."""
-    table = Table(title="Benchmarks", title_justify="left")
+    load = os.getloadavg()[0]
+    table = Table(
+        title="Benchmarks",
+        caption=f"{os.cpu_count()} cores, load average {load:.1f}: on a busy machine take the ratios",
+        title_justify="left",
+        caption_justify="left",
+    )
     table.add_column("Scenario")
     table.add_column("Figure", overflow="fold")
     for column in ("Tieout", "Floor", "Ratio"):
