@@ -41,10 +41,10 @@ class Figure:
 
 def show(figures: Iterable[Figure], console: Console) -> None:
     """Print the table."""
-    load = os.getloadavg()[0]
+    load = f"load average {os.getloadavg()[0]:.1f}"
     table = Table(
         title="Benchmarks",
-        caption=f"{os.cpu_count()} cores, load average {load:.1f}: on a busy machine take the ratios",
+        caption=f"{os.cpu_count()} cores, {load}: on a busy machine take the ratios",
         title_justify="left",
         caption_justify="left",
     )
