@@ -1,6 +1,6 @@
 # The front door. `make help` lists the verbs.
 .DEFAULT_GOAL := help
-.PHONY: help setup reconcile docs test lint clean
+.PHONY: help setup reconcile docs test lint bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,9 @@ lint: $(READY) ## Check style and types of Python and SQL
 	@$(BIN)/ruff format --check loader tests
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --disable-progress-bar --nocolor dbt_project
+
+bench: $(READY) ## Measure speed, memory and survival, each figure beside its floor (half an hour)
+	@$(BIN)/python -m tests.bench $(SCENARIOS)
 
 clean: ## Remove the environment and everything built (the data folder stays)
 	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt_project/target dbt_project/logs

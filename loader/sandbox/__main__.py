@@ -70,6 +70,8 @@ def _options(parsed: argparse.Namespace) -> SandboxOptions:
         broken=parsed.broken,
         accounts=parsed.accounts,
         transactions_per_day=parsed.transactions_per_day,
+        payouts_per_account=parsed.payouts_per_account,
+        rows_per_payout=parsed.rows_per_payout,
         latency_ms=parsed.latency_ms,
         requests_per_second=parsed.requests_per_second,
         fault_rate=parsed.fault_rate,
@@ -100,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--broken", action="store_true", help="plant discrepancies")
     add("--accounts", type=int, help="a plain platform with this many connected accounts")
     add("--transactions-per-day", type=int, help="of each account of the plain platform")
+    add("--payouts-per-account", type=int, help="one a day, in place of --transactions-per-day")
+    add("--rows-per-payout", type=int, default=100, help="of each such payout's list")
     add("--latency-ms", type=int, default=0, help="waited before each answer")
     add("--requests-per-second", type=float, help="429 above it, for each endpoint")
     add("--fault-rate", type=float, default=0.0, help="share of requests that fail")

@@ -44,6 +44,8 @@ class Api:
         self.snapshot = snapshot
         now = snapshot.now
         self._accounts = Series(account for account in snapshot.accounts if is_listed(account, now))
+        self._account_by_id = {account.id: account for account in self._accounts.items}
+        self._balances: dict[str, Json] = {}
         self._events: dict[str, dict[str, Event]] = {}
 
     def route(self, path: str) -> tuple[Route, str] | None:
@@ -62,8 +64,8 @@ class Api:
     def accounts(self, call: Call) -> Json:
         """`GET /v1/accounts`; empty for one that is not a platform."""
         listed: Series[Account] = self._accounts if call.view.account.is_platform else Series(())
-        by_id = {account.id: account for account in listed.items}
-        window = call.parameters.window("account", by_id.get)
+        known = self._account_by_id if call.view.account.is_platform else {}
+        window = call.parameters.window("account", known.get)
         return self._page(
             "/v1/accounts",
             listed.page(window, None),
@@ -76,7 +78,10 @@ class Api:
 
     def balance(self, call: Call) -> Json:
         """`GET /v1/balance`."""
-        return stripe_objects.balance(call.view.account, call.view.ledger(), self.snapshot.now)
+        account, now = call.view.account, self.snapshot.now
+        if account.id not in self._balances:
+            self._balances[account.id] = stripe_objects.balance(account, call.view.ledger(), now)
+        return self._balances[account.id]
 
     def payouts(self, call: Call) -> Json:
         """`GET /v1/payouts`."""

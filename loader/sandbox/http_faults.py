@@ -1,15 +1,27 @@
-"""Faults of the wire rather than of the books: limits, errors and dropped connections."""
+"""Faults of the wire rather than of the books: limits, errors, and answers that do not arrive."""
 
 import asyncio
 import random
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 from loader.sandbox.stripe_errors import StripeError, lock_timeout, rate_limited, server_error
+
+#: How long a hung answer keeps its client waiting before the connection is dropped.
+HUNG_SECONDS = 3.0
 
 
 class DroppedConnectionError(Exception):
     """The connection is to be closed without an answer."""
+
+
+class HungAnswerError(DroppedConnectionError):
+    """Nothing is to be heard for `HUNG_SECONDS`, then the connection is to be closed."""
+
+
+#: Makes a body what it should not be; it arrives as a whole HTTP answer with status 200.
+Spoil = Callable[[bytes], bytes]
 
 
 class RateLimiter:
@@ -39,12 +51,23 @@ class FaultyWire:
         self._fault_rate = fault_rate
         self._latency = latency_ms / 1000
 
-    async def cross(self) -> None:
-        """Wait as long as the wire takes, and fail if it is this request's turn."""
+    async def cross(self) -> Spoil | None:
+        """Wait as long as the wire takes; fail, or return what spoils it, if it is this one's turn.
+
+        Raises:
+            StripeError: an error is answered.
+            DroppedConnectionError: nothing is answered.
+        """
         if self._latency:
             await asyncio.sleep(self._latency)
-        if self._fault_rate and self._random.random() < self._fault_rate:
-            raise self._random.choice(_FAULTS)()
+        if not self._fault_rate or self._random.random() >= self._fault_rate:
+            return None
+        fault = self._random.choice(_FAULTS)()
+        if isinstance(fault, HungAnswerError):
+            await asyncio.sleep(HUNG_SECONDS)
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
 
 
 def _internal_error() -> StripeError:
@@ -59,10 +82,21 @@ def _too_many_at_once() -> StripeError:
     return rate_limited("global-concurrency")
 
 
-_FAULTS = (
+def _cut(body: bytes) -> bytes:
+    return body[: len(body) // 2]
+
+
+def _not_json(_: bytes) -> bytes:
+    return b"<html><body>upstream timed out</body></html>"
+
+
+_FAULTS: tuple[Callable[[], Exception | Spoil], ...] = (
     _internal_error,
     _unavailable,
     _too_many_at_once,
     lock_timeout,
     DroppedConnectionError,
+    HungAnswerError,
+    lambda: _cut,
+    lambda: _not_json,
 )

@@ -18,12 +18,18 @@ PERMISSIONS = (
 )
 
 
+_FEWEST_ROWS = 2
+#: From a payout's transactions to the day on which nothing about it changes any more.
+_DAYS_TO_SETTLE = 5
+
+
 @dataclass(frozen=True, kw_only=True)
 class SandboxOptions:
     """All that shapes one sandbox.
 
     `as_of` is the sandbox's unmoving "now": what was created later does not exist yet. With
-    `accounts` or `transactions_per_day` set, a plain uniform platform takes the story's place.
+    `accounts`, `transactions_per_day` or `payouts_per_account` set, a plain uniform platform takes
+    the story's place.
     """
 
     first_day: date
@@ -37,12 +43,17 @@ class SandboxOptions:
     """Connected accounts of the uniform platform."""
     transactions_per_day: int | None = None
     """Balance transactions of each connected account of the uniform platform, every day."""
+    payouts_per_account: int | None = None
+    """In place of daily transactions: automatic payouts of each connected account of the uniform
+    platform, one a day from its opening on, each of a list of exactly `rows_per_payout` rows."""
+    rows_per_payout: int = 100
+    """Rows of each of these payouts' lists, the payout's own row included."""
     latency_ms: int = 0
     """Waited before each answer."""
     requests_per_second: float | None = None
     """Above it an endpoint answers 429; Stripe's own default is 25 for each endpoint."""
     fault_rate: float = 0.0
-    """Share of requests that get a 5xx, a 429 or a dropped connection instead of an answer."""
+    """Share of requests that get no answer, an error or a spoilt body (http_faults.py)."""
     restricted_key_permissions: tuple[str, ...] = PERMISSIONS
     """What `rk_test_sandbox` may read."""
 
@@ -56,6 +67,9 @@ class SandboxOptions:
         unknown = set(self.restricted_key_permissions) - set(PERMISSIONS)
         if unknown:
             message = f"unknown permissions: {', '.join(sorted(unknown))}"
+            raise ValueError(message)
+        if self.rows_per_payout < _FEWEST_ROWS:
+            message = f"a payout's list holds its own row and one more: not {self.rows_per_payout}"
             raise ValueError(message)
 
     @classmethod
@@ -71,6 +85,27 @@ class SandboxOptions:
             transactions_per_day=transactions_per_day,
         )
 
+    @classmethod
+    def measured(
+        cls,
+        *,
+        as_of: datetime,
+        accounts: int,
+        payouts_per_account: int,
+        rows_per_payout: int,
+        seed: int = 1,
+    ) -> "SandboxOptions":
+        """Return a uniform platform of payouts that are all paid, with lists of an exact length."""
+        history = timedelta(days=payouts_per_account + _DAYS_TO_SETTLE)
+        return cls(
+            first_day=as_of.astimezone(UTC).date() - history,
+            as_of=as_of,
+            seed=seed,
+            accounts=accounts,
+            payouts_per_account=payouts_per_account,
+            rows_per_payout=rows_per_payout,
+        )
+
     @property
     def now(self) -> int:
         """`as_of` as a UTC epoch."""
@@ -84,7 +119,8 @@ class SandboxOptions:
     @property
     def is_uniform(self) -> bool:
         """Whether size parameters replace the story."""
-        return self.accounts is not None or self.transactions_per_day is not None
+        sizes = (self.accounts, self.transactions_per_day, self.payouts_per_account)
+        return any(size is not None for size in sizes)
 
     def to_arguments(self) -> list[str]:
         """Return the command line that makes this sandbox (`python -m loader.sandbox …`)."""

@@ -14,6 +14,8 @@ from loader.sandbox.api import Api, Call, Route, resolve
 from loader.sandbox.http_faults import DroppedConnectionError, FaultyWire, RateLimiter
 from loader.sandbox.identifiers import tag
 from loader.sandbox.options import RESTRICTED_KEY, SECRET_KEY, SandboxOptions
+from loader.sandbox.request_record import PATH as RECORD_PATH
+from loader.sandbox.request_record import RequestRecord
 from loader.sandbox.sandbox import open_sandbox
 from loader.sandbox.stripe_errors import (
     StripeError,
@@ -36,34 +38,60 @@ class StripeServer:
         self._wire = FaultyWire(options.seed, options.fault_rate, options.latency_ms)
         self._requests: Iterator[int] = itertools.count(1)
         self._seed = options.seed
+        self._record = RequestRecord()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
+        if _path(request) == RECORD_PATH:
+            await self._answer_about_requests(request)(scope, receive, send)
+            return
+        came = self._record.came(self._endpoint(request))
         try:
-            await self._wire.cross()
+            spoil = await self._wire.cross()
             status, content, headers = 200, self.answer(request), {}
         except DroppedConnectionError:
+            self._record.broke(came)
             await _drop(send)
             return
         except StripeError as error:
+            spoil = None
             status, content, headers = error.status, error.body(), error.headers
+        body = orjson.dumps(content, option=orjson.OPT_INDENT_2)  # as Stripe writes it
+        if spoil is None:
+            self._record.left(came, status, _question(request))
+        else:
+            body = spoil(body)
+            self._record.broke(came)
         response = Response(
-            orjson.dumps(content),
+            body,
             status_code=status,
             media_type="application/json",
             headers={**self._standing_headers(request), **headers},
         )
         await response(scope, receive, send)
 
+    def _endpoint(self, request: Request) -> str:
+        """Name what a request asks for, like `/v1/payouts/{id}`; what is unknown has one name."""
+        path = _path(request)
+        found = self._api.route(path)
+        if found is None:
+            return "unknown"
+        return path.removesuffix(found[1]) + "{id}" if found[1] else path
+
+    def _answer_about_requests(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._record = RequestRecord()
+        return Response(orjson.dumps(self._record.render()), media_type="application/json")
+
     def answer(self, request: Request) -> Json:
         """Return the body of a successful answer, or raise the error Stripe would give."""
         key = _key_of(request)
         if key not in {SECRET_KEY, RESTRICTED_KEY}:
             raise wrong_key(key)
-        path = request.url.path
+        path = _path(request)
         found = self._api.route(path)
         if found is None or request.method != "GET":
             raise unknown_url(request.method, path)
@@ -75,7 +103,7 @@ class StripeServer:
         snapshot = self._api.snapshot
         account_id = request.headers.get("stripe-account") or snapshot.platform.account.id
         view = resolve(snapshot, key, account_id)
-        if request.url.path.startswith("/v1/accounts/"):
+        if _path(request).startswith("/v1/accounts/"):
             if not view.account.is_platform and object_id != account_id:
                 raise no_access(key, object_id)
             view = resolve(snapshot, key, object_id)
@@ -102,6 +130,17 @@ async def _drop(send: Send) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+
+def _path(request: Request) -> str:
+    path: str = request.scope["path"]
+    return path
+
+
+def _question(request: Request) -> tuple[str | bytes, ...]:
+    """Return what tells one question from another: whose, what, which part."""
+    query: bytes = request.scope["query_string"]
+    return request.headers.get("stripe-account", ""), _path(request), query
 
 
 def _key_of(request: Request) -> str:

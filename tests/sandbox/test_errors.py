@@ -5,6 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from loader.sandbox.http_faults import HUNG_SECONDS
 from loader.sandbox.options import PERMISSIONS, SandboxOptions
 from loader.sandbox.process import SandboxProcess, SandboxStartError
 from loader.sandbox.scenario.cast import account_id
@@ -227,15 +228,37 @@ def test_too_many_requests_are_refused_by_endpoint() -> None:
 
 def test_a_faulty_wire_fails_in_every_way() -> None:
     seen: set[object] = set()
-    with served(options(fault_rate=0.5)) as stripe:
-        for _ in range(80):
+    waited = 0.0
+    with served(options(fault_rate=0.6)) as stripe:
+        for _ in range(60):
+            started = time.monotonic()
             try:
                 answer = stripe.get("/v1/balance")
             except httpx.TransportError:
                 seen.add("dropped")
             else:
-                seen.add((answer.status_code, answer.headers.get("stripe-should-retry")))
-    assert seen == {"dropped", (200, None), (500, None), (503, None), (429, None), (429, "true")}
+                seen.add(_kind(answer))
+            waited = max(waited, time.monotonic() - started)
+    assert seen == {
+        "dropped",
+        "not json",
+        "cut",
+        (200, None),
+        (500, None),
+        (503, None),
+        (429, None),
+        (429, "true"),
+    }
+    assert waited >= HUNG_SECONDS, "no answer hung"
+
+
+def _kind(answer: httpx.Response) -> object:
+    try:
+        answer.json()
+    except ValueError:
+        assert answer.status_code == 200
+        return "cut" if answer.text.startswith("{") else "not json"
+    return answer.status_code, answer.headers.get("stripe-should-retry")
 
 
 def test_latency_is_waited() -> None:

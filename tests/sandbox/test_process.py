@@ -60,6 +60,8 @@ def test_options_survive_the_command_line() -> None:
         broken=True,
         accounts=3,
         transactions_per_day=4,
+        payouts_per_account=5,
+        rows_per_payout=6,
         latency_ms=5,
         requests_per_second=2.5,
         fault_rate=0.25,
@@ -86,9 +88,12 @@ def test_dates_mean_their_last_second_and_zones_are_heeded() -> None:
         {"as_of": datetime(2026, 5, 1)},
         {"as_of": datetime(2025, 12, 31, tzinfo=UTC)},
         {"restricted_key_permissions": ("rak_everything",)},
+        {"rows_per_payout": 1},
     ],
 )
 def test_impossible_options(changes: dict[str, object]) -> None:
     everything: dict[str, object] = {"first_day": FIRST_DAY, "as_of": AS_OF, **changes}
-    with pytest.raises(ValueError, match=r"time zone|before the first day|unknown permissions"):
+    with pytest.raises(
+        ValueError, match=r"time zone|before the first day|unknown permissions|own row"
+    ):
         SandboxOptions(**everything)  # type: ignore[arg-type]

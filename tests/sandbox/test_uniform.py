@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 from loader.sandbox.options import SandboxOptions
@@ -37,6 +38,34 @@ def test_all_of_it_reconciles() -> None:
     assert {payout.reconciliation_status for payout in truth.payouts.values()} == {"reconciled"}
     assert len(truth.transactions) > 3 * 30 * 25
     assert truth.exceptions == ()
+
+
+def test_lists_of_an_exact_length() -> None:
+    options = SandboxOptions.measured(
+        as_of=AS_OF, accounts=2, payouts_per_account=30, rows_per_payout=100
+    )
+    with served(options) as stripe:
+        accounts = stripe.all("/v1/accounts")
+        read = [read_account(stripe, account["id"]) for account in accounts]
+        assert stripe.all("/v1/balance_transactions") == []  # the platform's own
+        assert stripe.all("/v1/accounts", account=accounts[0]["id"]) == []
+    for account in read:
+        assert len(account.rows) == 30 * 100
+        assert {len(rows) for rows in account.lists.values()} == {100}
+        assert {payout["status"] for payout in account.payouts} == {"paid"}
+        listed = {row["id"] for rows in account.lists.values() for row in rows}
+        assert listed == {row["id"] for row in account.rows}
+    truth = truth_of(options)
+    assert {payout.reconciliation_status for payout in truth.payouts.values()} == {"reconciled"}
+    assert truth.exceptions == ()
+
+
+def test_exact_lists_stay_as_time_goes_on() -> None:
+    options = SandboxOptions.measured(
+        as_of=AS_OF, accounts=1, payouts_per_account=3, rows_per_payout=5
+    )
+    later = replace(options, as_of=AS_OF + timedelta(days=90))
+    assert truth_of(later).transactions == truth_of(options).transactions
 
 
 def test_a_large_one_starts_at_once_and_pages_quickly() -> None:

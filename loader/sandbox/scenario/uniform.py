@@ -6,7 +6,7 @@ Accounts do not touch each other here, so that one can be told without the other
 import random
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from loader.sandbox.banking_days import (
     DAY,
@@ -53,20 +53,21 @@ class _ViewsWhenRead(Mapping[str, AccountView]):
         self._options = options
         self._accounts = {account.id: account for account in accounts[1:]}
         self._told: OrderedDict[str, AccountView] = OrderedDict()
+        self._rows_told = 0
 
     def __getitem__(self, account_id: str) -> AccountView:
         if account_id not in self._told:
             book = _tell(self._options, self._accounts[account_id])
             self._told[account_id] = view_of(book, self._options.now)
+            self._rows_told += len(book.transactions)
             self._forget()
         self._told.move_to_end(account_id)
         return self._told[account_id]
 
     def _forget(self) -> None:
-        rows = sum(len(view.transactions) for view in self._told.values())
-        while rows > _ROWS_IN_MEMORY and len(self._told) > 1:
+        while self._rows_told > _ROWS_IN_MEMORY and len(self._told) > 1:
             _, oldest = self._told.popitem(last=False)
-            rows -= len(oldest.transactions)
+            self._rows_told -= len(oldest.book.transactions)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._accounts)
@@ -94,33 +95,50 @@ def _key(order: int) -> str:
 
 
 def _tell(options: SandboxOptions, account: Account) -> AccountBook:
-    """Tell one account's whole history: charges all day, a payout on each banking day."""
-    key = _key(account.order)
-    book = open_book(options.seed, key, account)
-    chance = random.Random(f"{options.seed}/{key}")  # noqa: S311 - a story, not a secret
+    """Tell one account's whole history."""
+    book = open_book(options.seed, _key(account.order), account)
+    if options.payouts_per_account is None:
+        _tell_days(options, book)
+    elif not account.is_platform:
+        _tell_payouts(options, book, options.payouts_per_account)
+    return book
+
+
+def _tell_days(options: SandboxOptions, book: AccountBook) -> None:
+    """Tell of charges all day, and of a payout on each banking day."""
+    chance = random.Random(f"{options.seed}/{_key(book.account.order)}")  # noqa: S311 - a story
     menu = [_charge(chance.randrange(500, 20_000)) for _ in range(_CHARGE_SIZES)]
     daily = options.transactions_per_day
     count = _DEFAULT_TRANSACTIONS_PER_DAY if daily is None else daily
     for day in days_between(options.first_day, options.last_day):
         if is_banking_day(day):
-            created = midnight(day) + _PAYOUT_TIME
-            arrival = midnight(after_banking_days(day, 2))
-            pay_out_automatically(
-                book,
-                Settlement(
-                    currency="usd",
-                    created=created,
-                    arrival_date=arrival,
-                    itemized_at=created + 5 * 60,
-                ),
-            )
+            _pay_out(book, day, midnight(after_banking_days(day, 2)))
         book.post_all(_rows_of_day(book, day, menu, count))
-    return book
+
+
+def _tell_payouts(options: SandboxOptions, book: AccountBook, payouts: int) -> None:
+    """Tell of the rows of one payout on each day; they are paid out two days later, in a day."""
+    for number in range(payouts):
+        day = options.first_day + timedelta(days=number)
+        book.post_all(_rows_of_day(book, day, _MENU, options.rows_per_payout - 1))
+        _pay_out(book, day + timedelta(days=2), midnight(day + timedelta(days=3)))
+
+
+def _pay_out(book: AccountBook, day: date, arrival: int) -> None:
+    created = midnight(day) + _PAYOUT_TIME
+    settlement = Settlement(
+        currency="usd", created=created, arrival_date=arrival, itemized_at=created + 5 * 60
+    )
+    pay_out_automatically(book, settlement)
 
 
 def _charge(amount: int) -> Charge:
     fee = CURRENCIES["usd"].stripe_fee(amount)
     return amount, (Fee(fee, "stripe_fee", "Stripe processing fees"),)
+
+
+#: What is charged where every account is alike; its sum over any few rows is above a refund's.
+_MENU = [_charge(2_000 + 17 * number) for number in range(_CHARGE_SIZES)]
 
 
 def _rows_of_day(
@@ -135,7 +153,7 @@ def _rows_of_day(
         order = first + number
         row_id = book.ids.next("txn")
         amount, fees = menu[order % _CHARGE_SIZES]
-        is_refund = order % _REFUND_EVERY == _REFUND_EVERY - 1
+        is_refund = number % _REFUND_EVERY == _REFUND_EVERY - 1
         type_ = "refund" if is_refund else "charge"
         yield BalanceTransaction(
             row_id,
