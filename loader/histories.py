@@ -203,7 +203,7 @@ _WINDOWS_READ = """
         balance_read_at, unexplained, searched_at
     from stripe.account_syncs
     where status = 'readable' and _dlt_load_id in (from loads_completed)
-    qualify row_number() over (partition by account_id order by _dlt_load_id desc) = 1
+    qualify row_number() over (partition by account_id order by run_number desc) = 1
 """
 
 # A trace id arrives up to 10 days after the payout did (https://docs.stripe.com/payouts/trace-ids).

@@ -7,10 +7,11 @@ last rows or a later one, and packages are loaded in order: a kill loses work, n
 from __future__ import annotations
 
 import asyncio
+import shutil
 import uuid
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -155,23 +156,24 @@ class _Sync:
         self._progress = progress
         self._client = client
         self._accounts = PlatformAccounts(self._client)
-        self._loader = _BatchLoader(request, progress)
-        self._reading = Reading(uuid.uuid4().hex, request.start, request.full)
+        self._loader: _BatchLoader | None = None
+        self._reading = Reading(uuid.uuid4().hex, 1, request.start, request.full)
         self._readers: dict[str, AccountReader] = {}
         self._surveyed: asyncio.Queue[AccountReader | None] = asyncio.Queue()
 
     async def run(self) -> SyncResult:
         platform = await self._begin()
-        if self._request.warehouse.claim(platform["id"], self._request.mode):
-            self._loader.forget_pending()
-        await self._loader.finish_pending()
-        known = self._request.warehouse.known_accounts()
+        warehouse = self._request.warehouse
+        warehouse.claim(platform["id"], self._request.mode)
+        self._reading = replace(self._reading, run_number=warehouse.next_run_number())
+        self._loader = _BatchLoader(self._request, self._progress)
+        known = warehouse.known_accounts()
         accounts = await self._accounts.find_all(platform)
-        await self._loader.add((ACCOUNTS, list(accounts.values())))
+        await self._keep((ACCOUNTS, list(accounts.values())))
         self._make_readers(accounts)
         await self._read_accounts()
         await self._record_vanished(known - accounts.keys())
-        await self._loader.load()
+        await self._load()
         await self._tie_loose_ends()
         self._result.rows = self._loader.rows
         self._result.requests = self._client.requests
@@ -182,13 +184,21 @@ class _Sync:
 
     async def plan(self) -> Price:
         platform = await self._begin()
-        self._loader.closed = True
         if self._request.warehouse.path.exists():
             self._request.warehouse.claim(platform["id"], self._request.mode)
         self._make_readers(await self._accounts.find_all(platform))
         with gravest_of_group():
             await self._survey()
         return self._price()
+
+    async def _keep(self, *parts: tuple[RawTable, Sequence[Row] | Rows]) -> None:
+        """Put rows that belong together into one batch; a plan keeps nothing."""
+        if self._loader is not None:
+            await self._loader.add(*parts)
+
+    async def _load(self) -> None:
+        if self._loader is not None:
+            await self._loader.load()
 
     async def _begin(self) -> Row:
         platform = await self._accounts.find_platform()
@@ -205,7 +215,7 @@ class _Sync:
         histories = warehouse.histories() if has_history else {}
         self._readers = {
             account_id: AccountReader(
-                self._client, self._reading, account, histories.get(account_id), self._loader.add
+                self._client, self._reading, account, histories.get(account_id), self._keep
             )
             for account_id, account in accounts.items()
         }
@@ -267,7 +277,7 @@ class _Sync:
         self._result.statuses[reader.account_id] = status
         if error is not None:
             self._result.errors[reader.account_id] = error
-            await self._loader.add((ACCOUNT_SYNCS, [reader.record(status, error)]))
+            await self._keep((ACCOUNT_SYNCS, [reader.record(status, error)]))
         return status
 
     async def _record_vanished(self, account_ids: set[str]) -> None:
@@ -276,11 +286,12 @@ class _Sync:
             gone = {
                 "account_id": account_id,
                 "run_id": self._reading.run_id,
+                "run_number": self._reading.run_number,
                 "status": "revoked",
                 "error": "Stripe no longer lists this account as connected to the platform.",
             }
             self._result.statuses[account_id] = "revoked"
-            await self._loader.add((ACCOUNT_SYNCS, [gone]))
+            await self._keep((ACCOUNT_SYNCS, [gone]))
 
     async def _tie_loose_ends(self) -> None:
         """Look up what stored rows name, until nothing is named that was not looked up."""
@@ -291,7 +302,7 @@ class _Sync:
                     for account_id, found in ends.items():
                         reader = self._readers[account_id]
                         tasks.create_task(self._attempt(reader, reader.tie_loose_ends(found)))
-            await self._loader.load()
+            await self._load()
             tied |= {a: found.joined(tied.get(a, LooseEnds())) for a, found in ends.items()}
 
     def _new_loose_ends(self, tied: dict[str, LooseEnds]) -> dict[str, LooseEnds]:
@@ -308,15 +319,18 @@ class _Sync:
 
 
 class _BatchLoader:
-    """Gathers rows of all accounts and loads them as dlt packages, one after another."""
+    """Gathers rows of all accounts and loads them as dlt packages, one after another.
+
+    What a killed run left in dlt's folder is thrown away and read again, a batch at most: dlt can't
+    tell whether a job that it had begun was done, and would copy its rows twice.
+    """
 
     def __init__(self, request: SyncRequest, progress: SyncProgress) -> None:
+        shutil.rmtree(request.pipelines_dir, ignore_errors=True)
         self._progress = progress
         self._batch = Batch()
         self._loading = asyncio.Lock()
         self._has_made_tables = False
-        self.closed = False
-        """Whether rows are dropped instead: a plan writes nothing."""
         self.rows: Counter[str] = Counter()
         self._pipeline = dlt.pipeline(
             "stripe_connect",
@@ -325,29 +339,8 @@ class _BatchLoader:
             dataset_name="stripe",
         )
 
-    def forget_pending(self) -> None:
-        """Drop what was read for a warehouse that is no more: this one is new."""
-        self._pipeline.abort_packages()
-
-    async def finish_pending(self) -> None:
-        """Load the package that a killed run left behind, before anything new is read."""
-        if self._pipeline.has_pending_data:
-            await asyncio.to_thread(self._finish_pending)
-
-    def _finish_pending(self) -> None:
-        try:
-            self._pipeline.normalize()
-            self._pipeline.load()
-        except PipelineStepFailed as failure:
-            raise LoadError(
-                f"What an earlier run read can't be written: {failure.exception}. Mend that and "
-                f"run again; or delete {self._pipeline.working_dir}, and it is read again."
-            ) from failure
-
     async def add(self, *parts: tuple[RawTable, Sequence[Row] | Rows]) -> None:
         """Put rows that belong together into one batch; a full batch is loaded."""
-        if self.closed:
-            return
         for table, rows in parts:
             self._batch.add(table, rows)
             self._progress.rows_read(len(rows))

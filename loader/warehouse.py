@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from loader.histories import AccountHistory, read_histories
+from loader.histories import AccountHistory, has_raw_tables, read_histories
 from loader.loose_ends import LooseEnds, find_loose_ends
 from loader.settings import Mode, SettingsError
 
@@ -85,18 +85,20 @@ class Warehouse:
         with self.connect() as connection:
             return read_histories(connection)
 
+    def next_run_number(self) -> int:
+        """Answer the number of the run that begins now."""
+        with self.connect() as connection:
+            if not has_raw_tables(connection):
+                return 1
+            last = connection.execute("select max(run_number) from stripe.account_syncs").fetchone()
+        return 1 + ((last and last[0]) or 0)
+
     def known_accounts(self) -> set[str]:
         """Answer every account ever loaded."""
         with self.connect() as connection:
-            made = connection.execute(
-                "select count(*) from duckdb_tables() "
-                "where schema_name = 'stripe' and table_name = 'accounts'"
-            ).fetchone()
-            rows = (
-                connection.execute("select id from stripe.accounts").fetchall()
-                if made == (1,)
-                else []
-            )
+            if not has_raw_tables(connection):
+                return set()
+            rows = connection.execute("select id from stripe.accounts").fetchall()
         return {account_id for (account_id,) in rows}
 
     def loose_ends(self) -> dict[str, LooseEnds]:

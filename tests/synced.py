@@ -54,7 +54,7 @@ class Synced:
 
     def unexplained(self) -> str:
         """Answer the difference from the balance that the last reading left, as JSON text."""
-        query = "select max_by(coalesce(unexplained, ''), _dlt_load_id) from stripe.account_syncs"
+        query = "select max_by(coalesce(unexplained, ''), run_number) from stripe.account_syncs"
         return str(self.one(query)[0])
 
     @staticmethod

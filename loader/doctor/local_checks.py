@@ -139,15 +139,15 @@ class WarehouseChecks:
 
 
 def check_pending(folder: Path) -> Iterator[Finding]:
-    """Say whether a run was cut short while it loaded: the next one finishes that first."""
+    """Say whether a run was cut short while it loaded: the next one reads that again."""
     # Where dlt keeps what is read and not yet loaded; asking dlt itself takes seconds.
     stages = ("normalize/extracted", "load/normalized")
     waiting = [path for stage in stages for path in (folder / "dlt").glob(f"*/{stage}/*")]
     if waiting:
         yield ok(
             "Warehouse",
-            f"a run was cut short while it loaded ({len(waiting)} package waiting). That does no "
-            "harm: the next run loads it first.",
+            f"a run was cut short while it loaded ({len(waiting)} package not loaded). That does "
+            "no harm: the next run reads it again.",
         )
 
 

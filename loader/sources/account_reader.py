@@ -96,6 +96,8 @@ class Reading:
     """What a run reads of every account, and what its readers share."""
 
     run_id: str
+    run_number: int
+    """Counts the runs of a warehouse: a clock may go back, this does not."""
     start: int | None = None
     """`TIEOUT_START_DATE` in epoch seconds; none is all history."""
     full: bool = False
@@ -204,6 +206,7 @@ class AccountReader:
         return {
             "account_id": self.account_id,
             "run_id": self._reading.run_id,
+            "run_number": self._reading.run_number,
             "status": status,
             "error": error,
             "started_at": self._started_at,

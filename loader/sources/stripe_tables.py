@@ -229,6 +229,7 @@ ACCOUNT_SYNCS = RawTable(
     columns={
         "account_id": TEXT,
         "run_id": TEXT,
+        "run_number": INTEGER,
         "status": TEXT,
         "error": TEXT,
         "started_at": INTEGER,
@@ -245,7 +246,7 @@ ACCOUNT_SYNCS = RawTable(
         "rows": INTEGER,
     },
     key=("account_id", "run_id"),
-    required=frozenset({"account_id", "run_id", "status"}),
+    required=frozenset({"account_id", "run_id", "run_number", "status"}),
 )
 
 # One row per stretch of `created` that a first reading read to its end.

@@ -135,6 +135,7 @@ def _sync(account_id: str, through: int) -> dict[str, Any]:
     return {
         "account_id": account_id,
         "run_id": "run",
+        "run_number": 1,
         "status": "readable",
         "error": None,
         "history_from": None,

@@ -6,7 +6,7 @@ readings as (
         account_id,
         created_from_at,
         transactions_listed_at,
-        row_number() over (partition by account_id order by load_id desc) as recency
+        row_number() over (partition by account_id order by run_number desc) as recency
     from {{ ref('stg_stripe__account_syncs') }}
     where access_status = 'readable'
 

@@ -23,7 +23,7 @@ windows_read as (
         created_from_at,
         created_through_at,
         transactions_listed_at,
-        row_number() over (partition by account_id order by load_id desc) as recency
+        row_number() over (partition by account_id order by run_number desc) as recency
     from account_syncs
     where access_status = 'readable'
 
@@ -35,7 +35,7 @@ syncs_ordered as (
         account_id,
         access_status,
         access_error,
-        row_number() over (partition by account_id order by load_id desc) as recency
+        row_number() over (partition by account_id order by run_number desc) as recency
     from account_syncs
 
 )

@@ -23,6 +23,6 @@ select
     {{ epoch_to_timestamp('source.created_from') }} as created_from_at,
     {{ epoch_to_timestamp('source.created_through') }} as created_through_at,
     {{ epoch_to_timestamp('source.transactions_listed_at') }} as transactions_listed_at,
-    source._dlt_load_id as load_id
+    source.run_number
 from source
 inner join completed_loads on source._dlt_load_id = completed_loads.load_id
