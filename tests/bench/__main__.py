@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from loader.sandbox.process import SandboxStartError
 from tests.bench.faults import chaos, kills
 from tests.bench.figures import Figure, show, write
 from tests.bench.loads import Say, backfill, large, limited, platform
@@ -24,7 +25,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run scenarios; answer 1 if a table was wrong."""
+    """Run scenarios; answer 1 if a table was wrong or a run did not end."""
     parsed = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
     figures: list[Figure] = []
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
                 try:
                     for figure in SCENARIOS[name](Path(folder), partial(_say, console, name)):
                         figures.append(figure)
-                except BenchError as error:
+                except (BenchError, SandboxStartError, OSError) as error:
                     failures[name] = str(error)
     finally:  # what was measured until then is kept when somebody interrupts
         show(figures, console)
