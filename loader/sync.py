@@ -7,6 +7,7 @@ last rows or a later one, and packages are loaded in order: a kill loses work, n
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import uuid
 from collections import Counter
@@ -37,9 +38,10 @@ from loader.stripe_api.errors import (
 from loader.stripe_api.pacing import Pacing
 from loader.warehouse import Warehouse
 
-# Rows before a batch is loaded. Loading takes about a second whatever its size; what a kill costs
-# is what was not loaded yet.
+# Rows from which on a batch is loaded: what was not loaded is what a kill costs, and loading takes
+# some time whatever the size. Reading goes on meanwhile, up to so many rows.
 BATCH_ROWS = 20_000
+MOST_ROWS = 60_000
 
 # The survey runs ahead of the reading; each has enough to keep its endpoint busy.
 SURVEYS_AT_ONCE = 20
@@ -126,6 +128,8 @@ def sync(request: SyncRequest, progress: SyncProgress) -> SyncResult:
         WarehouseError: the warehouse can't be opened.
         LoadError: what was read can't be written.
     """
+    # What was imported stays; not looking through it again and again saves a fifth of the time.
+    gc.freeze()
     return asyncio.run(_run(request, progress))
 
 
@@ -169,7 +173,8 @@ class _Sync:
         self._loader = _BatchLoader(self._request, self._progress)
         known = warehouse.known_accounts()
         accounts = await self._accounts.find_all(platform)
-        await self._keep((ACCOUNTS, list(accounts.values())))
+        await self._loader.add((ACCOUNTS, list(accounts.values())))
+        self._loader.begin_load()  # makes the tables while the first answers are on their way
         self._make_readers(accounts)
         await self._read_accounts()
         await self._record_vanished(known - accounts.keys())
@@ -329,7 +334,7 @@ class _BatchLoader:
         shutil.rmtree(request.pipelines_dir, ignore_errors=True)
         self._progress = progress
         self._batch = Batch()
-        self._loading = asyncio.Lock()
+        self._loading: asyncio.Task[None] | None = None
         self._has_made_tables = False
         self.rows: Counter[str] = Counter()
         self._pipeline = dlt.pipeline(
@@ -340,30 +345,50 @@ class _BatchLoader:
         )
 
     async def add(self, *parts: tuple[RawTable, Sequence[Row] | Rows]) -> None:
-        """Put rows that belong together into one batch; a full batch is loaded."""
+        """Put rows that belong together into one batch; a full batch is loaded.
+
+        Raises:
+            LoadError: an earlier batch could not be loaded.
+        """
         for table, rows in parts:
             self._batch.add(table, rows)
             self._progress.rows_read(len(rows))
             if table is PAYOUT_LISTINGS:
                 self._progress.lists_read(len(rows))
-        if len(self._batch) >= BATCH_ROWS:
-            await self.load(at_least=BATCH_ROWS)
+        if self._loading is None or self._loading.done():
+            self._raise_failure()
+            if len(self._batch) >= BATCH_ROWS:
+                self.begin_load()
+        elif len(self._batch) >= MOST_ROWS:
+            await asyncio.shield(self._loading)
 
-    async def load(self, at_least: int = 1) -> None:
-        """Load the batch if it holds enough; a later batch waits for an earlier one.
+    def begin_load(self) -> None:
+        """Load the batch while the next one is gathered; none may be loading."""
+        batch, self._batch = self._batch, Batch()
+        self._loading = asyncio.create_task(self._load_apart(batch))
+
+    async def load(self) -> None:
+        """Load all that was gathered.
 
         A caller may be cancelled, the loading is not: two at a time would lose one.
         """
-        await asyncio.shield(asyncio.create_task(self._load_when_due(at_least)))
+        while self._loading is not None or len(self._batch):
+            if self._loading is None:
+                self.begin_load()
+            elif self._loading.done():
+                self._raise_failure()
+            else:
+                await asyncio.shield(self._loading)
 
-    async def _load_when_due(self, at_least: int) -> None:
-        async with self._loading:
-            if len(self._batch) < at_least:
-                return
-            batch, self._batch = self._batch, Batch()
-            await asyncio.to_thread(self._load, batch)
-            self._has_made_tables = True
-            self._progress.rows_loaded(len(batch))
+    def _raise_failure(self) -> None:
+        loading, self._loading = self._loading, None
+        if loading is not None:
+            loading.result()
+
+    async def _load_apart(self, batch: Batch) -> None:
+        await asyncio.to_thread(self._load, batch)
+        self._has_made_tables = True
+        self._progress.rows_loaded(len(batch))
 
     def _load(self, batch: Batch) -> None:
         try:

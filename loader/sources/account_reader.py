@@ -286,7 +286,7 @@ class AccountReader:
         error = None
         try:
             async for page in self._list_pages(payout_id):
-                listed = [row | {"payout_id": payout_id} for row in self._as_rows(page)]
+                listed = [object_row(self.account_id, item, payout_id) for item in page]
                 PAYOUT_TRANSACTIONS.check(listed)
                 rows.add(listed)
                 seen += [_essence(row) for row in listed] if self._known else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -280,15 +281,47 @@ _DOCUMENTED_FIELDS = frozenset({*_TRANSACTION_COLUMNS, *PAYOUTS.columns}) - {"ac
 _OUR_COLUMNS = frozenset({"account_id", "payout_id", "is_cleared"})
 
 
-def object_row(account_id: str, stripe_object: Mapping[str, Any]) -> Row:
-    """Answer a Stripe object as a raw row of its account; expanded objects become their ids."""
+def object_row(
+    account_id: str, stripe_object: Mapping[str, Any], payout_id: str | None = None
+) -> Row:
+    """Answer a Stripe object as a raw row of its account; expanded objects become their ids.
+
+    Args:
+        account_id: the account it was read for.
+        stripe_object: as parsed from Stripe's answer.
+        payout_id: the payout whose list it is a row of, if it is.
+    """
     row: Row = {
-        _column_name(name): _id_if_expanded(value)
-        for name, value in sorted(stripe_object.items(), key=_documented_names_last)
-        if name not in _IGNORED_FIELDS
+        column: _id_if_expanded(value) if type(value) is dict else value
+        for column, value in zip(
+            _columns_of(tuple(stripe_object)), stripe_object.values(), strict=True
+        )
     }
+    row.pop(_NO_COLUMN, None)
     row["account_id"] = account_id
+    if payout_id is not None:
+        row["payout_id"] = payout_id
     return row
+
+
+# Where the fields go that are not kept.
+_NO_COLUMN = ""
+
+
+@cache
+def _columns_of(field_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Answer the column of each field; objects of one kind have the same fields almost always.
+
+    Where two fields would share a column, the documented one has it.
+    """
+    columns = [_column_name(name) for name in field_names]
+    documented = set(field_names) & _DOCUMENTED_FIELDS
+    return tuple(
+        _NO_COLUMN
+        if name in _IGNORED_FIELDS or (column in documented and name not in documented)
+        else column
+        for name, column in zip(field_names, columns, strict=True)
+    )
 
 
 def _column_name(field_name: str) -> str:
@@ -299,12 +332,8 @@ def _column_name(field_name: str) -> str:
     return f"stripe_{name}" if name in _OUR_COLUMNS | _DOCUMENTED_FIELDS else name
 
 
-def _documented_names_last(field: tuple[str, object]) -> tuple[bool, str]:
-    return field[0] in _DOCUMENTED_FIELDS, field[0]
-
-
-def _id_if_expanded(value: object) -> object:
-    if isinstance(value, dict) and isinstance(value.get("id"), str) and "object" in value:
+def _id_if_expanded(value: Mapping[str, Any]) -> object:
+    if isinstance(value.get("id"), str) and "object" in value:
         return value["id"]
     return value
 
