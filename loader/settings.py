@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         default_factory=_now, validation_alias="TIEOUT_AS_OF"
     )
     requests_per_second: float | None = Field(
-        None, ge=0, validation_alias="TIEOUT_REQUESTS_PER_SECOND"
+        None, ge=0, allow_inf_nan=False, validation_alias="TIEOUT_REQUESTS_PER_SECOND"
     )
 
     @model_validator(mode="before")

@@ -90,6 +90,7 @@ def test_as_of_is_a_day_or_an_instant_in_utc(
         ("TIEOUT_START_DATE", "2962-01-01"),
         ("TIEOUT_REQUESTS_PER_SECOND", "-1"),
         ("TIEOUT_REQUESTS_PER_SECOND", "fast"),
+        ("TIEOUT_REQUESTS_PER_SECOND", "inf"),
         ("STRIPE_API_BASE", "api.stripe.com"),
     ],
 )

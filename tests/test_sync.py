@@ -296,8 +296,11 @@ def test_a_busy_account_is_read_again_for_a_day_and_no_further(
     stripe.page_size = 10
     synced.sync()
     synced.sync()
+    assert len(stripe.questions("/v1/balance_transactions")) == 1
     newest = JANUARY + (24 * 10 - 1) * 3600
-    # 25 rows of the last day stand on three pages.
+    stripe.add_transaction("txn_new", newest + 60, 100)
+    synced.sync()
+    # 26 rows of the last day stand on three pages.
     queries = stripe.questions("/v1/balance_transactions")
     assert len(queries) == 3
     first, *others = (int(query["created[gte]"]) for query in queries)
@@ -396,7 +399,7 @@ def test_another_mode_is_refused_before_anything_is_written(synced: Synced) -> N
         synced.sync(mode=Mode.LIVE)
 
 
-def test_a_package_that_a_killed_run_left_is_loaded_first(
+def test_a_package_that_a_killed_run_left_is_read_again(
     stripe: SmallStripe, synced: Synced, tmp_path: Path
 ) -> None:
     stripe.add_transaction("txn_1", JANUARY, 100)

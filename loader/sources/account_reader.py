@@ -62,8 +62,8 @@ DAY = 86_400
 PAYOUT_WINDOW_SECONDS = 30 * DAY
 PAYOUT_OVERLAP_SECONDS = DAY
 
-# Rows can appear late: `created` lies behind the moment at which the API first shows a row. A day
-# is always read again; what the last page of it holds beyond costs nothing and is kept too.
+# Rows can appear late: `created` lies behind the moment at which the API first shows a row. With
+# what is new, a day is read again; what the last page holds beyond costs nothing and is kept too.
 TRANSACTION_OVERLAP_SECONDS = DAY
 TRANSACTION_REACH_SECONDS = 30 * DAY
 
@@ -363,7 +363,11 @@ class AccountReader:
         return self._reading.start is None and not self._history.stretches_read
 
     async def _read_new_transactions(self) -> None:
-        """List from what was read before, less an overlap, to now."""
+        """List from what was read before, less an overlap, to now.
+
+        Where the newest transaction is the one that was the newest before, a page is enough:
+        whether one appeared late further back, the balance will tell.
+        """
         through = self._history.created_through
         if through is None:
             await self._list_all()
@@ -371,8 +375,9 @@ class AccountReader:
         since = self._since(through, TRANSACTION_REACH_SECONDS)
         enough = through - TRANSACTION_OVERLAP_SECONDS
         newest = self._trail(None, since)
-        await newest.follow()
-        if newest.bottom is not None and newest.bottom >= enough:
+        page = await newest.follow()
+        is_new = max((row["created"] for row in page), default=through) > through
+        if is_new and newest.bottom is not None and newest.bottom >= enough:
             await self._list(Stretch(enough, newest.bottom))
 
     async def _read_uncovered_transactions(self, known: KnownRows) -> None:

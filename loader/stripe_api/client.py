@@ -166,8 +166,10 @@ class StripeClient:
         if isinstance(error, stripe.APIConnectionError):
             said = f"no answer from {self._access.api_base} ({said})."
         message = f"{path} for {whose}: {said} {advice}".strip()
-        # Stripe masks the key in what it says; what else answers there may not.
+        # Stripe masks the key in what it says; what else answers there may not, and may say things
+        # that a terminal would obey.
         message = message.replace(self._access.api_key, "***")
+        message = "".join(c if c.isprintable() else " " for c in message)
         return kind(message, account_id=account_id, code=code)
 
 

@@ -159,3 +159,10 @@ def test_a_list_that_repeats_an_id_is_not_whole(second: list[str]) -> None:
 
     with pytest.raises(errors.UnexpectedAnswerError, match="twice"):
         list_all(script)
+
+
+def test_what_a_terminal_would_obey_is_taken_out_of_an_error() -> None:
+    with pytest.raises(errors.StripeReadError) as raised:
+        get(lambda _: refusal(400, "clear \x1b[2J the screen\r\n"))
+    assert "clear  [2J the screen" in str(raised.value)
+    assert str(raised.value).isprintable()
