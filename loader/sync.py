@@ -355,12 +355,16 @@ class _BatchLoader:
             self._progress.rows_read(len(rows))
             if table is PAYOUT_LISTINGS:
                 self._progress.lists_read(len(rows))
+        self._load_if_due()
+        while self._loading is not None and len(self._batch) >= MOST_ROWS:
+            await asyncio.shield(self._loading)
+            self._load_if_due()
+
+    def _load_if_due(self) -> None:
         if self._loading is None or self._loading.done():
             self._raise_failure()
             if len(self._batch) >= BATCH_ROWS:
                 self.begin_load()
-        elif len(self._batch) >= MOST_ROWS:
-            await asyncio.shield(self._loading)
 
     def begin_load(self) -> None:
         """Load the batch while the next one is gathered; none may be loading."""

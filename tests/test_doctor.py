@@ -346,9 +346,9 @@ def test_a_package_of_a_run_that_was_cut_short_is_said_and_harmless(tmp_path: Pa
         begin([{"id": 1}], table_name="things")
         code, lines = doctor()
         assert code == 0
-        assert "1 package waiting" in lines_about(lines, "Warehouse", "ok")[-1]
+        assert "1 package not loaded" in lines_about(lines, "Warehouse", "ok")[-1]
     pipeline.load()
-    assert "waiting" not in "\n".join(doctor()[1])
+    assert "not loaded" not in "\n".join(doctor()[1])
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,7 @@ def test_an_interrupted_first_reading_goes_on_where_it_was(
     stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loader.sync.BATCH_ROWS", 500)
+    monkeypatch.setattr("loader.sync.MOST_ROWS", 500)
     add_days_of_payouts(stripe, 0, 60)
     add_days_of_payouts(stripe, 60, 10, **MANUAL)
 

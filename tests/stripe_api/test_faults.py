@@ -210,6 +210,8 @@ def test_a_body_that_is_not_stripes_is_not_quoted() -> None:
 
 
 def test_connections_are_kept_and_closed(caplog: pytest.LogCaptureFixture) -> None:
+    gc.collect()  # what other tests left open
+    caplog.clear()
     with raw_server(then_good()) as server:
         get(server.base, times=300)
     gc.collect()
