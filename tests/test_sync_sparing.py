@@ -201,11 +201,11 @@ def test_an_interrupted_first_reading_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr("loader.sync.BATCH_ROWS", 500)
     monkeypatch.setattr("loader.sync.MOST_ROWS", 500)
-    add_days_of_payouts(stripe, 0, 60)
-    add_days_of_payouts(stripe, 60, 10, **MANUAL)
+    add_days_of_payouts(stripe, 0, 120)
+    add_days_of_payouts(stripe, 120, 10, **MANUAL)
 
     def break_off(_: Request) -> Answer | None:
-        gone = len(stripe.asked) > 60
+        gone = len(stripe.asked) > 100
         return refusal(401, "Invalid API Key provided: sk_test_*1") if gone else None
 
     stripe.answer = break_off
