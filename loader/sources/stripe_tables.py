@@ -364,7 +364,12 @@ def balance_rows(account_id: str, balance: Mapping[str, Any], read_at: int) -> l
         UnexpectedAnswerError: the balance does not have the shape that Stripe documents.
     """
     parts = ("available", "pending", "connect_reserved")
-    if not all(_is_money(entry) for part in parts for entry in balance.get(part) or ()):
+    has_parts = isinstance(balance.get("available"), list) and isinstance(
+        balance.get("pending"), list
+    )
+    if not has_parts or not all(
+        _is_money(entry) for part in parts for entry in balance.get(part) or ()
+    ):
         raise UnexpectedAnswerError(
             f"/v1/balance of account {account_id} is not what Stripe documents: {balance!r}",
             account_id=account_id,

@@ -109,7 +109,9 @@ class Story:
         ledger = {item["id"]: object_row(account_id, item) for item in self._transactions()}
         batch.add(BALANCE_TRANSACTIONS, list(ledger.values()))
         amount = {"amount": sum(row["net"] for row in ledger.values()), "currency": "usd"}
-        batch.add(BALANCES, balance_rows(account_id, {"available": [amount]}, march(12)))
+        batch.add(
+            BALANCES, balance_rows(account_id, {"available": [amount], "pending": []}, march(12))
+        )
         through = max(row["created"] for row in ledger.values())
         batch.add(ACCOUNT_SYNCS, [_sync(account_id, through)])
 

@@ -105,7 +105,14 @@ def test_a_value_of_another_shape_is_refused_by_name(field: str, value: object) 
 
 @pytest.mark.parametrize(
     "balance",
-    [{"available": [{"amount": 5}]}, {"pending": [{"currency": "usd", "amount": "5"}]}],
+    [
+        {"available": [{"amount": 5}], "pending": []},
+        {"available": [], "pending": [{"currency": "usd", "amount": "5"}]},
+        {"available": []},
+        {"pending": []},
+        {"available": None, "pending": []},
+        {},
+    ],
 )
 def test_a_balance_of_another_shape_is_refused(balance: dict[str, Any]) -> None:
     with pytest.raises(UnexpectedAnswerError, match="/v1/balance of account acct_1"):

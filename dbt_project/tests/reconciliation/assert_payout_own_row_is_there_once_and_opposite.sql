@@ -1,12 +1,23 @@
 with
 
+-- Where the account was never read to its end, nobody has looked for the row.
+accounts_read as (
+
+    select distinct account_id
+    from {{ ref('stg_stripe__account_syncs') }}
+    where access_status = 'readable'
+
+),
+
 payouts as (
 
-    select * from {{ ref('stg_stripe__payouts') }}
+    select payouts.*
+    from {{ ref('stg_stripe__payouts') }} as payouts
+    inner join accounts_read on payouts.account_id = accounts_read.account_id
     where
-        balance_transaction_id is not null
-        or payout_status != 'pending'
-        or stripe_reconciliation_status = 'completed'
+        payouts.balance_transaction_id is not null
+        or payouts.payout_status != 'pending'
+        or payouts.stripe_reconciliation_status = 'completed'
 
 ),
 

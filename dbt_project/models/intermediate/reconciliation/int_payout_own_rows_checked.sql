@@ -1,5 +1,6 @@
 -- Whether the row that takes each payout off the balance is there once and right. A payout that is
--- still pending may not name one yet.
+-- still pending may not name one yet, and nobody has looked for it where the account was never read
+-- to its end.
 with
 
 payouts as (
@@ -11,6 +12,12 @@ payouts as (
 ledger as (
 
     select * from {{ ref('int_balance_transactions_attributed') }}
+
+),
+
+accounts_read as (
+
+    select * from {{ ref('int_accounts_read') }}
 
 ),
 
@@ -40,6 +47,10 @@ select
             and payouts.payout_status = 'pending'
             and payouts.stripe_reconciliation_status != 'completed'
             then 'not_yet'
+        when
+            ledger.balance_transaction_id is null
+            and accounts_read.transactions_listed_at is null
+            then 'not_yet'
         when ledger.balance_transaction_id is null then 'missing'
         when
             ledger.gross_amount_minor = -payouts.payout_amount_minor
@@ -54,6 +65,7 @@ left join ledger
     on
         payouts.account_id = ledger.account_id
         and payouts.balance_transaction_id = ledger.balance_transaction_id
+left join accounts_read on payouts.account_id = accounts_read.account_id
 left join rows_naming_payout
     on
         payouts.account_id = rows_naming_payout.account_id
