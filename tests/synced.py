@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from loader.settings import Mode
+from loader.sources.price import Price
 from loader.stripe_api.client import StripeAccess
-from loader.sync import SyncRequest, SyncResult, sync
+from loader.sync import SyncRequest, SyncResult, plan, sync
 from loader.warehouse import Warehouse
 from tests.runs import Quiet, rows
 from tests.small_stripe import SmallStripe
@@ -32,12 +33,19 @@ class Synced:
         self._folder = folder
         self._base = base
 
+    def plan(self, mode: Mode = Mode.TEST, **options: Any) -> Price:  # noqa: ANN401
+        """Ask what a sync would read."""
+        return plan(self._request(mode, options), Quiet())
+
     def sync(self, mode: Mode = Mode.TEST, **options: Any) -> SyncResult:  # noqa: ANN401
         """Sync anew; what is asked of Stripe is counted from here on."""
         self.stripe.asked.clear()
+        return sync(self._request(mode, options), Quiet())
+
+    def _request(self, mode: Mode, options: dict[str, Any]) -> SyncRequest:
         access = StripeAccess("sk_test_1", self._base)
         warehouse, pipelines = Warehouse(self.path), self._folder / "dlt"
-        return sync(SyncRequest(access, mode, warehouse, pipelines, 0, **options), Quiet())
+        return SyncRequest(access, mode, warehouse, pipelines, 0, **options)
 
     def ids(self, table: str, column: str = "id") -> set[str]:
         """Answer the ids of a raw table."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loader.sources.price import Price
 from loader.stripe_api.errors import KeyRefusedError
 from tests.scripted_stripe import Answer, Request, refusal
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
@@ -229,3 +231,27 @@ def test_reading_everything_again_finds_no_difference(stripe: SmallStripe, synce
     synced.sync(full=True)
     assert synced.ledger() == before
     assert 20 <= created_pages(stripe) <= 22
+
+
+def test_a_plan_tells_the_price_and_writes_nothing(
+    stripe: SmallStripe, synced: Synced, tmp_path: Path
+) -> None:
+    stripe.connected = ["acct_revoked", "acct_fine"]
+    gone = refusal(403, "no access", code="account_invalid")
+    stripe.answer = lambda request: gone if request.account == "acct_revoked" else None
+    add_days_of_payouts(stripe, 0, 8)
+    price = synced.plan()
+    assert (price.accounts, price.accounts_never_read, price.lists) == (2, 2, 8)
+    assert dict(price.requests) == {LISTING: 8 + 2, "/v1/balance": 2}
+    assert list(tmp_path.iterdir()) == []
+    synced.sync()
+    price = synced.plan()
+    assert (price.accounts_never_read, price.lists) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("pace", "seconds"), [(0, 0), (25, (250 + 10) / 25), (100, 250 / 25), (10, 26)]
+)
+def test_a_price_takes_the_slower_of_one_endpoint_and_all(pace: float, seconds: float) -> None:
+    requests = Counter({LISTING: 250, "/v1/balance": 10})
+    assert Price(requests=requests, requests_per_second=pace).seconds == seconds
