@@ -43,6 +43,9 @@ from loader.warehouse import Warehouse
 BATCH_ROWS = 20_000
 MOST_ROWS = 60_000
 
+# What DuckDB may take while it loads; it would keep as much of the file in memory as there is room.
+LOADING_MEMORY = "512MB"
+
 # The survey runs ahead of the reading; each has enough to keep its endpoint busy.
 SURVEYS_AT_ONCE = 20
 ACCOUNTS_AT_ONCE = 50
@@ -340,7 +343,12 @@ class _BatchLoader:
         self._pipeline = dlt.pipeline(
             "stripe_connect",
             pipelines_dir=str(request.pipelines_dir),
-            destination=dlt.destinations.duckdb(str(request.warehouse.path)),
+            destination=dlt.destinations.duckdb(
+                {
+                    "database": str(request.warehouse.path),
+                    "global_config": {"memory_limit": LOADING_MEMORY},
+                }
+            ),
             dataset_name="stripe",
         )
 
