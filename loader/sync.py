@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
+import time
 import uuid
 from collections import Counter
 from collections.abc import Coroutine, Sequence
@@ -41,7 +42,10 @@ from loader.warehouse import Warehouse
 # Rows from which on a batch is loaded: what was not loaded is what a kill costs, and loading takes
 # some time whatever the size. Reading goes on meanwhile, up to so many rows.
 BATCH_ROWS = 20_000
-MOST_ROWS = 60_000
+MOST_ROWS = 30_000
+
+# A batch is loaded after so long in any case: at Stripe's pace, small lists fill one slowly.
+BATCH_SECONDS = 20
 
 # What DuckDB may take while it loads; it would keep as much of the file in memory as there is room.
 LOADING_MEMORY = "512MB"
@@ -337,6 +341,7 @@ class _BatchLoader:
         shutil.rmtree(request.pipelines_dir, ignore_errors=True)
         self._progress = progress
         self._batch = Batch()
+        self._batch_began = time.monotonic()
         self._loading: asyncio.Task[None] | None = None
         self._has_made_tables = False
         self.rows: Counter[str] = Counter()
@@ -371,12 +376,14 @@ class _BatchLoader:
     def _load_if_due(self) -> None:
         if self._loading is None or self._loading.done():
             self._raise_failure()
-            if len(self._batch) >= BATCH_ROWS:
+            is_old = time.monotonic() - self._batch_began >= BATCH_SECONDS
+            if is_old or len(self._batch) >= BATCH_ROWS:
                 self.begin_load()
 
     def begin_load(self) -> None:
         """Load the batch while the next one is gathered; none may be loading."""
         batch, self._batch = self._batch, Batch()
+        self._batch_began = time.monotonic()
         self._loading = asyncio.create_task(self._load_apart(batch))
 
     async def load(self) -> None:
