@@ -40,9 +40,8 @@ from loader.stripe_api.pacing import Pacing
 from loader.warehouse import Warehouse
 
 # Rows from which on a batch is loaded: what was not loaded is what a kill costs, and loading takes
-# some time whatever the size. Reading goes on meanwhile, up to so many rows.
+# some time whatever the size. Reading goes on meanwhile, until the next one is full.
 BATCH_ROWS = 20_000
-MOST_ROWS = 30_000
 
 # A batch is loaded after so long in any case: at Stripe's pace, small lists fill one slowly.
 BATCH_SECONDS = 20
@@ -369,7 +368,7 @@ class _BatchLoader:
             if table is PAYOUT_LISTINGS:
                 self._progress.lists_read(len(rows))
         self._load_if_due()
-        while self._loading is not None and len(self._batch) >= MOST_ROWS:
+        while self._loading is not None and len(self._batch) >= BATCH_ROWS:
             await asyncio.shield(self._loading)
             self._load_if_due()
 

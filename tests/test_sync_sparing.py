@@ -202,7 +202,6 @@ def test_an_interrupted_first_reading_goes_on_where_it_was(
     stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loader.sync.BATCH_ROWS", 500)
-    monkeypatch.setattr("loader.sync.MOST_ROWS", 500)
     add_days_of_payouts(stripe, 0, 120)
     add_days_of_payouts(stripe, 120, 10, **MANUAL)
 
