@@ -78,8 +78,8 @@ def read_histories(connection: duckdb.DuckDBPyConnection) -> dict[str, AccountHi
     if not has_raw_tables(connection):
         return {}
     make_views(connection)
-    listed = _sets(connection, _LISTED_PAYOUTS, kept_seconds=LISTED_KEPT_SECONDS)
-    open_payouts = _sets(connection, _OPEN_PAYOUTS)
+    listed = values_by_account(connection, _LISTED_PAYOUTS, kept_seconds=LISTED_KEPT_SECONDS)
+    open_payouts = values_by_account(connection, _OPEN_PAYOUTS)
     whole = {
         account_id: AccountHistory(
             is_whole=True,
@@ -123,7 +123,7 @@ def _interrupted(
     unlisted = _pairs(connection, _UNLISTED_PAYOUTS)
     not_itemised = _pairs(connection, _NOT_ITEMISED)
     stretches = _pairs(connection, _STRETCHES_READ)
-    ids = _sets(connection, _LISTED_IDS, ids_recalled=LISTED_IDS_RECALLED)
+    ids = values_by_account(connection, _LISTED_IDS, ids_recalled=LISTED_IDS_RECALLED)
     sums = _pairs(connection, _LISTED_SUMS)
     return {
         account_id: AccountHistory(
@@ -170,7 +170,7 @@ def has_raw_tables(connection: duckdb.DuckDBPyConnection) -> bool:
     return found == (6,)
 
 
-def _sets(
+def values_by_account(
     connection: duckdb.DuckDBPyConnection, query: str, **parameters: int
 ) -> defaultdict[str, frozenset[Any]]:
     """Answer the second column of a query as one set for each value of the first."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import duckdb
 
-from loader.histories import make_views
+from loader.histories import make_views, values_by_account
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,10 @@ def find_loose_ends(connection: duckdb.DuckDBPyConnection) -> dict[str, LooseEnd
     """Answer, by account, what has to be looked up before anything is called missing."""
     make_views(connection)
     connection.execute(_PAYOUTS_TO_READ_ANEW)
-    payouts = _sets(connection.execute("from payouts_to_read_anew").fetchall())
-    listed = _sets(connection.execute(_LISTED_AMONG_THEM).fetchall())
-    created = _sets(connection.execute(_UNCONFIRMED_ROWS).fetchall())
-    before_window = _sets(connection.execute(_ROWS_BEFORE_WINDOW).fetchall())
+    payouts = values_by_account(connection, "from payouts_to_read_anew")
+    listed = values_by_account(connection, _LISTED_AMONG_THEM)
+    created = values_by_account(connection, _UNCONFIRMED_ROWS)
+    before_window = values_by_account(connection, _ROWS_BEFORE_WINDOW)
     unproven: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for account_id, currency, difference in connection.execute(_UNPROVEN).fetchall():
         unproven[account_id][currency] = difference
@@ -75,13 +74,6 @@ def find_loose_ends(connection: duckdb.DuckDBPyConnection) -> dict[str, LooseEnd
         )
         for account_id in sorted({*payouts, *created, *before_window, *unproven})
     }
-
-
-def _sets(rows: list[tuple[str, Any]]) -> defaultdict[str, frozenset[Any]]:
-    gathered: defaultdict[str, set[Any]] = defaultdict(set)
-    for account_id, item in rows:
-        gathered[account_id].add(item)
-    return defaultdict(frozenset, {a: frozenset(items) for a, items in gathered.items()})
 
 
 _PAYOUTS_TO_READ_ANEW = """

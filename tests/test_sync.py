@@ -26,17 +26,6 @@ from tests.small_stripe import DAY, PLATFORM, SmallStripe
 from tests.synced import JANUARY, Synced
 
 
-@pytest.fixture
-def stripe() -> SmallStripe:
-    return SmallStripe()
-
-
-@pytest.fixture
-def synced(stripe: SmallStripe, tmp_path: Path) -> Iterator[Synced]:
-    with stripe.served() as base:
-        yield Synced(stripe, tmp_path, base)
-
-
 def test_a_completed_list_is_read_once(stripe: SmallStripe, synced: Synced) -> None:
     stripe.add_payout("po_1", JANUARY, 700, 300)
     synced.sync()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,6 @@ from tests.synced import JANUARY, Synced
 
 MANUAL = {"automatic": False, "reconciliation_status": "not_applicable"}
 LISTING = "/v1/balance_transactions"
-
-
-@pytest.fixture
-def stripe() -> SmallStripe:
-    return SmallStripe()
-
-
-@pytest.fixture
-def synced(stripe: SmallStripe, tmp_path: Path) -> Iterator[Synced]:
-    with stripe.served() as base:
-        yield Synced(stripe, tmp_path, base)
 
 
 def add_days_of_payouts(stripe: SmallStripe, first: int, days: int, **more: Any) -> None:  # noqa: ANN401
