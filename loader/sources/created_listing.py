@@ -60,7 +60,9 @@ class CreatedListing:
         self._likely_start = likely_start
         self._at_once = asyncio.Semaphore(STRETCHES_AT_ONCE)
         self._pages_read = 0
-        self._pages_in_vain = 0
+        self._parts_unread = 0
+        self._parts_dense = 0
+        self._parts_in_vain = 0
 
     async def read(self, *stretches: Stretch) -> None:
         """Read stretches to their end.
@@ -70,7 +72,11 @@ class CreatedListing:
         """
         async with asyncio.TaskGroup() as tasks:
             for stretch in stretches:
-                tasks.create_task(self._read(stretch, tasks))
+                self._start(stretch, tasks)
+
+    def _start(self, stretch: Stretch, tasks: asyncio.TaskGroup) -> None:
+        self._parts_unread += 1
+        tasks.create_task(self._read(stretch, tasks))
 
     async def _read(self, stretch: Stretch, tasks: asyncio.TaskGroup) -> None:
         async with self._at_once:
@@ -79,7 +85,7 @@ class CreatedListing:
             while True:
                 page = await pager.next_page()
                 await self._keep(page)
-                self._pages_read += 1
+                self._count(pager, first=density.pages == 0)
                 if not pager.has_more:
                     break
                 density.add(page)
@@ -89,8 +95,14 @@ class CreatedListing:
                     stretch = Stretch(stretch.low, density.bottom)
                     pager.forget_ids()
                 pager.params = stretch.query()
-            self._pages_in_vain += density.pages == 0
             await self._mark(stretch)
+
+    def _count(self, pager: Pager, *, first: bool) -> None:
+        self._pages_read += 1
+        if first:
+            self._parts_unread -= 1
+            self._parts_dense += pager.has_more
+            self._parts_in_vain += not pager.has_more
 
     def _cut(self, stretch: Stretch, density: Density, tasks: asyncio.TaskGroup) -> Stretch:
         """Give the older parts of a long stretch to other tasks; answer the part that is left."""
@@ -102,16 +114,17 @@ class CreatedListing:
         cuts = [start + seconds * part // parts for part in range(1, parts)]
         lows = [stretch.low, *cuts[:-1]]
         for low, next_low in zip(lows, cuts, strict=True):
-            tasks.create_task(self._read(Stretch(low, next_low - 1), tasks))
+            self._start(Stretch(low, next_low - 1), tasks)
         return Stretch(cuts[-1], stretch.high)
 
     @property
     def _parts_allowed(self) -> int:
         """Answer into how many parts to cut: few at first, and few where rows lie unevenly."""
         in_vain_allowed = self._pages_read // PAGES_IN_STRETCH + PARTS_AT_FIRST
-        if self._pages_in_vain >= in_vain_allowed:
+        if self._parts_in_vain >= in_vain_allowed:
             return 0
-        return min(PARTS_AT_FIRST * self._pages_read, STRETCHES_AT_ONCE)
+        unread_allowed = min(PARTS_AT_FIRST * self._parts_dense, STRETCHES_AT_ONCE)
+        return unread_allowed - self._parts_unread
 
 
 class Trail:
