@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-# As far back as a payout's list may come up again without being wanted (account_reader.py).
+# As far back as a payout's list may come up again without being wanted (account_payouts.py).
 LISTED_KEPT_SECONDS = 31 * 86_400
 
 TRACE_ID_SECONDS = 15 * 86_400

@@ -25,8 +25,8 @@ class LooseEnds:
     rows_before_window: frozenset[str] = frozenset()
     """Ids of payouts' own and failure rows that are older than the window."""
     unproven: Mapping[str, int] = field(default_factory=dict)
-    """What the stored rows exceed Stripe's balance by (minor units by currency), where no search
-    has left it so yet."""
+    """What the stored rows exceed Stripe's balance by (minor units by currency), where it is not
+    what the last search left unexplained; 0 where that is explained by now."""
 
     def without(self, others: LooseEnds, *, may_search: bool) -> LooseEnds:
         """Answer the ends that are not among others; what is unproven only where it may be."""
@@ -233,7 +233,7 @@ _UNPROVEN = """
 
     in_doubt as (
         select * from searched
-        where difference != 0 and difference != unexplained
+        where difference != unexplained
     ),
 
     came_after as (

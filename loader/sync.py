@@ -23,7 +23,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from loader.loose_ends import LooseEnds
 from loader.settings import Mode
-from loader.sources.account_reader import AccountReader, Reading
+from loader.sources.account_access import Reading
+from loader.sources.account_reader import AccountReader
 from loader.sources.batch import Batch, Rows
 from loader.sources.platform_accounts import PlatformAccounts
 from loader.sources.price import Price, price_of
@@ -37,7 +38,7 @@ from loader.stripe_api.errors import (
     gravest_of_group,
 )
 from loader.stripe_api.pacing import Pacing
-from loader.warehouse import Warehouse
+from loader.warehouse import MEMORY_LIMIT, Warehouse
 
 # Rows from which on a batch is loaded: what was not loaded is what a kill costs, and loading takes
 # some time whatever the size. Reading goes on meanwhile, until the next one is full.
@@ -45,9 +46,6 @@ BATCH_ROWS = 20_000
 
 # A batch is loaded after so long in any case: at Stripe's pace, small lists fill one slowly.
 BATCH_SECONDS = 20
-
-# What DuckDB may take while it loads; it would keep as much of the file in memory as there is room.
-LOADING_MEMORY = "512MB"
 
 # The survey runs ahead of the reading; each has enough to keep its endpoint busy.
 SURVEYS_AT_ONCE = 20
@@ -350,7 +348,7 @@ class _BatchLoader:
             destination=dlt.destinations.duckdb(
                 {
                     "database": str(request.warehouse.path),
-                    "global_config": {"memory_limit": LOADING_MEMORY},
+                    "global_config": {"memory_limit": MEMORY_LIMIT},
                 }
             ),
             dataset_name="stripe",

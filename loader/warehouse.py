@@ -19,6 +19,10 @@ from loader.settings import Mode, SettingsError
 # Raised when what a warehouse of this version holds can't be read by older code.
 WAREHOUSE_VERSION = 1
 
+# What DuckDB may take while a platform is synced: it would keep as much of the file in memory as
+# there is room, and a sync shares the machine with what it reads.
+MEMORY_LIMIT = "256MB"
+
 
 class WarehouseError(Exception):
     """The warehouse can't be used; the message says why and what to do."""
@@ -42,6 +46,7 @@ class Warehouse:
                 self.path.unlink(missing_ok=True)
             raise WarehouseError(f"{self.path} can't be opened: {error}") from None
         try:
+            connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
             yield connection
         finally:
             connection.close()

@@ -134,6 +134,20 @@ def test_a_wrong_balance_is_searched_for_once(stripe: SmallStripe, synced: Synce
     assert created_pages(stripe) == 1
 
 
+def test_a_difference_that_was_explained_is_searched_for_when_it_comes_back(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.beyond_transactions = 1
+    synced.sync()
+    stripe.beyond_transactions = 0
+    synced.sync()
+    assert synced.unexplained() == ""
+    stripe.add_transaction("txn_late", JANUARY + 10 * DAY, 1)
+    synced.sync()
+    assert "txn_late" in synced.ids("balance_transactions")
+
+
 def test_a_balance_that_goes_wrong_every_day_is_not_searched_for_everywhere_every_day(
     stripe: SmallStripe, synced: Synced
 ) -> None:

@@ -28,6 +28,14 @@ class KnownRows:
         self._ledger: Counter[str] = Counter()
         self._newest: list[tuple[int, str, int]] = []
         self._newest_since: int | None = None
+        self.is_of_use = True
+        """Whether rows are still gathered; if not, nothing is known to be covered or proven."""
+
+    def give_up(self) -> None:
+        """Gather no more and forget what is known: all is listed by `created` then."""
+        self.is_of_use = False
+        self._is_listed.clear()
+        self._newest.clear()
 
     def recall(self, ids: Iterable[str], sums: Mapping[str, int]) -> None:
         """Take over what earlier, interrupted runs listed: ids, and minor units by currency."""
@@ -35,7 +43,9 @@ class KnownRows:
         self._ledger.update(sums)
 
     def add_listed(self, rows: Sequence[Row]) -> None:
-        """Add the rows of a payout's list that was read to its end."""
+        """Add the rows of a payout's list that was read to its end; one too long ends it all."""
+        if len(rows) > IDS_KEPT:
+            self.give_up()
         self._add(rows, is_listed=True)
 
     def add_created(self, rows: Sequence[Row]) -> None:
@@ -71,7 +81,7 @@ class KnownRows:
         any number of them, newest first.
         """
         currencies = {*balance, *self._ledger}
-        return all(
+        return self.is_of_use and all(
             self._is_explained(currency, self._ledger[currency] - balance.get(currency, 0))
             for currency in currencies
         )
@@ -85,6 +95,8 @@ class KnownRows:
         return difference == 0
 
     def _add(self, rows: Sequence[Row], *, is_listed: bool) -> None:
+        if not self.is_of_use:
+            return
         for row in rows:
             if row["id"] in self._is_listed:
                 self._is_listed[row["id"]] |= is_listed

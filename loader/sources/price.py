@@ -40,7 +40,7 @@ class Price:
 def price_of(readers: Iterable[AccountReader], requests_per_second: float) -> Price:
     """Answer what it takes at least to read the accounts that were surveyed."""
     surveyed = list(readers)
-    lists = sum(len(reader.lists_wanted) for reader in surveyed)
+    lists = sum(reader.lists_wanted for reader in surveyed)
     return Price(
         accounts=len(surveyed),
         accounts_never_read=sum(not reader.was_read_before for reader in surveyed),

@@ -79,8 +79,6 @@ class StripeClient:
         """Every attempt, by endpoint."""
         self.refused: Counter[str] = Counter()
         """Attempts that Stripe refused for now (HTTP 429, or 400 `rate_limit`), by endpoint."""
-        self.retried: Counter[str] = Counter()
-        """Attempts after the first one, by endpoint."""
 
     @property
     def clock_offset(self) -> float | None:
@@ -122,8 +120,6 @@ class StripeClient:
         try:
             async for attempt in retrying:
                 with attempt:
-                    if attempt.retry_state.attempt_number > 1:
-                        self.retried[endpoint] += 1
                     return await self._attempt(endpoint, path, params, account_id)
         except stripe.StripeError as error:
             raise self._translate(error, path, account_id) from error

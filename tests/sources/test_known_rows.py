@@ -83,9 +83,19 @@ def test_only_rows_of_lists_are_covered() -> None:
 def test_what_no_longer_fits_into_memory_counts_as_not_covered(monkeypatch: Any) -> None:  # noqa: ANN401
     monkeypatch.setattr(known_rows, "IDS_KEPT", 2)
     known = KnownRows()
-    known.add_listed([row(f"txn_{n}", 1) for n in range(3)])
+    known.add_listed([row(f"txn_{n}", 1) for n in range(2)])
+    known.add_listed([row("txn_2", 1)])
     assert known.prove({"usd": 3})
     assert not known.covers([row("txn_2", 1)])
+
+
+def test_a_list_too_long_to_compare_with_leaves_nothing_known(monkeypatch: Any) -> None:  # noqa: ANN401
+    monkeypatch.setattr(known_rows, "IDS_KEPT", 2)
+    known = KnownRows()
+    known.add_listed([row(f"txn_{n}", 1) for n in range(3)])
+    assert not known.prove({"usd": 3})
+    assert not known.has_listed
+    assert not known.covers([row("txn_0", 1)])
 
 
 def test_an_interrupted_reading_is_taken_up_with_what_it_listed() -> None:
