@@ -200,7 +200,7 @@ _WINDOWS_READ = """
     create or replace temporary view windows_read as
     select
         account_id, history_from, created_from, created_through, payouts_through,
-        balance_read_at, unexplained, searched_at
+        balance_read_at, finished_at, unexplained, searched_at
     from stripe.account_syncs
     where status = 'readable' and _dlt_load_id in (from loads_completed)
     qualify row_number() over (partition by account_id order by run_number desc) = 1

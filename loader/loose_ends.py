@@ -172,27 +172,45 @@ _ROWS_BEFORE_WINDOW = """
         )
 """
 
-# What all stored rows add up to against the balance that was read before them. Rows of that moment
-# or later may not be in the balance; they are the newest, and the sum may do without any number of
-# them. A difference that a search has left unexplained is not searched for again.
+# What the stored rows add up to against the balance that was read before them, from the start of
+# the history that was read. Rows that came later are not in the balance; those of that very moment
+# may not be, so the sum may do without any number of them, newest first. A row that is dated later
+# than it was read has another clock, and nothing follows from its time. A difference that a search
+# has left unexplained is not searched for again.
 _UNPROVEN = """
     with
 
     ledger as (
-        select account_id, id, currency, net, created
+        select account_id, id, currency, net, created, balance_type
         from stripe.balance_transactions
-        where coalesce(balance_type, 'payments') = 'payments'
         union all
         select distinct on (listed.account_id, listed.id)
-            listed.account_id, listed.id, listed.currency, listed.net, listed.created
+            listed.account_id,
+            listed.id,
+            listed.currency,
+            listed.net,
+            listed.created,
+            listed.balance_type
         from stripe.payout_transactions as listed
         anti join stripe.balance_transactions as ledger using (account_id, id)
-        where coalesce(listed.balance_type, 'payments') = 'payments'
+    ),
+
+    counted as (
+        select ledger.*
+        from ledger
+        inner join windows_read using (account_id)
+        where
+            coalesce(ledger.balance_type, 'payments') = 'payments'
+            and ledger.created >= coalesce(windows_read.history_from, ledger.created)
+            and (
+                ledger.created <= windows_read.balance_read_at + 1
+                or ledger.created > windows_read.finished_at + 1
+            )
     ),
 
     sums as (
         select account_id, currency, cast(sum(net) as bigint) as net
-        from ledger
+        from counted
         group by account_id, currency
     ),
 
@@ -240,13 +258,15 @@ _UNPROVEN = """
         select
             in_doubt.account_id,
             in_doubt.currency,
-            sum(ledger.net) over (
+            sum(counted.net) over (
                 partition by in_doubt.account_id, in_doubt.currency
-                order by ledger.created desc, ledger.id desc
+                order by counted.created desc, counted.id desc
             ) as net
         from in_doubt
-        inner join ledger using (account_id, currency)
-        where ledger.created >= in_doubt.balance_read_at - 1
+        inner join counted using (account_id, currency)
+        where
+            counted.created
+            between in_doubt.balance_read_at - 2 and in_doubt.balance_read_at + 1
     )
 
     select in_doubt.account_id, in_doubt.currency, in_doubt.difference

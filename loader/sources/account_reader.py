@@ -141,6 +141,7 @@ class AccountReader:
             "payouts_through": self._payouts.through,
             "unexplained": json.dumps(unexplained) if unexplained else None,
             "searched_at": self._search.searched_at,
+            "is_moving": self._search.is_moving,
             "pages": self._access.pages,
             "rows": self._access.rows,
         }

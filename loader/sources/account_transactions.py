@@ -123,6 +123,11 @@ class AccountTransactions:
         await listing.read(*stretches)
 
     @property
+    def state(self) -> tuple[dict[str, int], int | None]:
+        """What changes when money moves: the balance by currency, and the newest transaction."""
+        return self._balance, self.created_through
+
+    @property
     def _may_spare(self) -> bool:
         # From a start date on, rows can't add up to a balance that holds what came before it.
         return (

@@ -42,6 +42,8 @@ class BalanceSearch:
         """What the rows exceed the balance by after all was searched (minor units by currency)."""
         self.searched_at = history.searched_at
         """When all was last listed again to find such a difference."""
+        self.is_moving: bool | None = None
+        """Whether reading balance and rows once more changed them; none if it was not tried."""
 
     @property
     def is_possible(self) -> bool:
@@ -57,15 +59,19 @@ class BalanceSearch:
         """Read the balance again, and rows where they were not looked for yet in this run."""
         is_whole_history = self._window.history_from is None
         if is_whole_history and not any(differences.values()):
-            self._note(differences)  # what was unexplained is found or mended
+            self._note(differences)  # what was unexplained is found or mended: not in vain
+            self.searched_at = None
             return
         self._searches += 1
+        before = self._transactions.state
         if self._searches == 1:
             await self._transactions.read_balance()
             await self._transactions.list_since(self._access.now() - SEARCHED_FIRST_SECONDS)
+            self.is_moving = self._transactions.state != before
         elif not self._transactions.has_listed_all:
             await self._transactions.read_balance()
             await self._transactions.list_all()
+            self.is_moving = self._transactions.state != before
         else:
             # From a start date on, the first difference is what the account began with.
             is_baseline = not is_whole_history and not self._history.unexplained

@@ -243,6 +243,7 @@ ACCOUNT_SYNCS = RawTable(
         "payouts_through": INTEGER,
         "unexplained": TEXT,
         "searched_at": INTEGER,
+        "is_moving": BOOLEAN,
         "pages": INTEGER,
         "rows": INTEGER,
     },

@@ -144,6 +144,8 @@ def _sync(account_id: str, through: int) -> dict[str, Any]:
         "created_from": None,
         "created_through": through,
         "transactions_listed_at": march(12),
+        "balance_read_at": march(12),
+        "finished_at": march(12),
     }
 
 

@@ -23,3 +23,44 @@
 {% macro duckdb__hours_after(instant, hours) -%}
     {{ instant }} + interval ({{ hours }}) hour
 {%- endmacro %}
+
+{% macro seconds_after(instant, seconds) -%}
+    {{ return(adapter.dispatch('seconds_after')(instant, seconds)) }}
+{%- endmacro %}
+
+{% macro duckdb__seconds_after(instant, seconds) -%}
+    {{ instant }} + interval ({{ seconds }}) second
+{%- endmacro %}
+
+{% macro month_of(instant) -%}
+    {{ return(adapter.dispatch('month_of')(instant)) }}
+{%- endmacro %}
+
+{% macro duckdb__month_of(instant) -%}
+    cast(date_trunc('month', {{ instant }}) as date)
+{%- endmacro %}
+
+{% macro last_day_of_month(month) -%}
+    {{ return(adapter.dispatch('last_day_of_month')(month)) }}
+{%- endmacro %}
+
+{% macro duckdb__last_day_of_month(month) -%}
+    last_day({{ month }})
+{%- endmacro %}
+
+{# In a select list: a row for each month between two days, both months included. #}
+{% macro each_month(first_day, last_day) -%}
+    {{ return(adapter.dispatch('each_month')(first_day, last_day)) }}
+{%- endmacro %}
+
+{% macro duckdb__each_month(first_day, last_day) -%}
+    cast(
+        unnest(
+            generate_series(
+                date_trunc('month', cast({{ first_day }} as timestamp)),
+                date_trunc('month', cast({{ last_day }} as timestamp)),
+                interval 1 month
+            )
+        ) as date
+    )
+{%- endmacro %}

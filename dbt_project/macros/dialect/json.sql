@@ -20,3 +20,12 @@
             )
     end
 {%- endmacro %}
+
+{# The integer that a JSON object holds under a key which a column names; null where it has none. #}
+{% macro json_integer_at(document, key) -%}
+    {{ return(adapter.dispatch('json_integer_at')(document, key)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_integer_at(document, key) -%}
+    cast({{ document }} ->> {{ key }} as bigint)
+{%- endmacro %}

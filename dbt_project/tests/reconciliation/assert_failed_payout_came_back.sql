@@ -18,10 +18,7 @@ rows_about_payouts as (
             rows_given.gross_amount_minor,
             rows_given.balance_transaction_id = payouts.balance_transaction_id as is_own_row,
             rows_given.balance_transaction_id = payouts.failure_balance_transaction_id
-            or (
-                payouts.failure_balance_transaction_id is null
-                and rows_given.type in ('payout_failure', 'payout_cancel')
-            ) as is_return_row
+            or rows_given.type in ('payout_failure', 'payout_cancel') as is_return_row
         from payouts
         inner join {{ ref(model) }} as rows_given
             on

@@ -1,9 +1,44 @@
--- Accounts that should be readable and were not.
+-- What is wrong with whole accounts: one should be readable and was not, or its ledger is not the
+-- balance that Stripe states.
 with
 
 accounts_read as (
 
     select * from {{ ref('int_accounts_read') }}
+
+),
+
+proven as (
+
+    select * from {{ ref('int_balances_proven') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('int_currencies_known') }}
+
+),
+
+unproven as (
+
+    select
+        proven.account_id,
+        proven.currency,
+        proven.difference_minor,
+        {{ money_text(
+            'proven.difference_minor', 'proven.currency', 'currencies.minor_unit_exponent'
+        ) }} as difference_text,
+        {{ money_text(
+            'proven.stripe_amount_minor', 'proven.currency', 'currencies.minor_unit_exponent'
+        ) }} as stripe_text,
+        {{ money_text(
+            'proven.opening_amount_minor + proven.ledger_amount_minor', 'proven.currency',
+            'currencies.minor_unit_exponent'
+        ) }} as ledger_text
+    from proven
+    inner join currencies on proven.currency = currencies.currency
+    where proven.proof_status = 'unproven' and not proven.is_baseline
 
 )
 
@@ -21,3 +56,19 @@ select
         as explanation
 from accounts_read
 where access_status = 'failed'
+
+union all
+
+select
+    {{ hashed_id(["'balance_unproven'", 'account_id', 'currency']) }} as exception_id,
+    'balance_unproven' as exception_type,
+    'error' as severity,
+    account_id,
+    cast(null as varchar) as payout_id,
+    cast(null as varchar) as balance_transaction_id,
+    currency,
+    difference_minor as amount_minor,
+    cast(null as date) as outstanding_since,
+    'Stripe states a balance of ' || stripe_text || ', but the transactions of the account add up '
+    || 'to ' || ledger_text || ': a difference of ' || difference_text || '.' as explanation
+from unproven

@@ -26,6 +26,12 @@ listed as (
 
 ),
 
+balances as (
+
+    select * from {{ ref('stg_stripe__balances') }}
+
+),
+
 met as (
 
     select currency from payouts
@@ -33,6 +39,8 @@ met as (
     select currency from transactions
     union
     select currency from listed
+    union
+    select currency from balances
 
 )
 

@@ -52,6 +52,7 @@ evidence as (
         own_rows.own_row_count,
         settled.return_balance_transaction_id,
         settled.return_gross_amount_minor,
+        settled.return_row_count,
         settled.is_return_missing,
         {{ money_text(
             'payouts.payout_amount_minor', 'payouts.currency', 'currencies.minor_unit_exponent'
@@ -169,8 +170,12 @@ failed_payout_not_returned as (
         payout_amount_minor as amount_minor,
         return_balance_transaction_id as balance_transaction_id_named,
         'The payout of ' || payout_text || ' is ' || payout_status
-        || ', but what came back to the Stripe balance is ' || return_text
-        || '.' as explanation
+        || ', but what came back to the Stripe balance is '
+        || case
+            when return_row_count > 1
+                then cast(return_row_count as varchar) || ' times the money; it should be once.'
+            else return_text || '.'
+        end as explanation
     from evidence
     where is_return_missing
 

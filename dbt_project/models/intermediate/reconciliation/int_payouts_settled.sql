@@ -79,6 +79,23 @@ return_rows as (
 
 ),
 
+-- A payout comes back once: rows that name it as theirs, whatever the payout names.
+returns_counted as (
+
+    select
+        returnable_payouts.account_id,
+        returnable_payouts.payout_id,
+        count(*) as return_row_count
+    from returnable_payouts
+    inner join ledger
+        on
+            returnable_payouts.account_id = ledger.account_id
+            and returnable_payouts.payout_id = ledger.source_object_id
+    where ledger.type in ('payout_failure', 'payout_cancel')
+    group by returnable_payouts.account_id, returnable_payouts.payout_id
+
+),
+
 with_return as (
 
     select
@@ -92,11 +109,13 @@ with_return as (
         return_rows.gross_amount_minor as return_gross_amount_minor,
         return_rows.created_at as failed_at,
         return_rows.settled_in_payout_id as returned_in_payout_id,
+        coalesce(returns_counted.return_row_count, 0) as return_row_count,
         coalesce(
             return_rows.source_object_id = payouts.payout_id
             and return_rows.currency = payouts.currency
             and return_rows.gross_amount_minor
-            = coalesce(-own_rows.own_row_gross_amount_minor, payouts.payout_amount_minor),
+            = coalesce(-own_rows.own_row_gross_amount_minor, payouts.payout_amount_minor)
+            and coalesce(returns_counted.return_row_count, 0) <= 1,
             false
         ) as is_return_right
     from payouts
@@ -109,6 +128,10 @@ with_return as (
             payouts.account_id = return_rows.account_id
             and payouts.payout_id = return_rows.payout_id
             and return_rows.choice = 1
+    left join returns_counted
+        on
+            payouts.account_id = returns_counted.account_id
+            and payouts.payout_id = returns_counted.payout_id
 
 )
 
@@ -120,6 +143,7 @@ select
     payout_status,
     return_balance_transaction_id,
     return_gross_amount_minor,
+    return_row_count,
     failed_at,
     returned_in_payout_id,
     payout_status in ('failed', 'canceled') and not is_return_right as is_return_missing,

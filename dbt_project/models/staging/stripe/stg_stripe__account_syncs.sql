@@ -23,6 +23,10 @@ select
     {{ epoch_to_timestamp('source.created_from') }} as created_from_at,
     {{ epoch_to_timestamp('source.created_through') }} as created_through_at,
     {{ epoch_to_timestamp('source.transactions_listed_at') }} as transactions_listed_at,
+    {{ epoch_to_timestamp('source.balance_read_at') }} as balance_read_at,
+    {{ epoch_to_timestamp('source.finished_at') }} as finished_at,
+    source.unexplained as unexplained_amounts_minor,
+    source.is_moving,
     source.run_number
 from source
 inner join completed_loads on source._dlt_load_id = completed_loads.load_id
