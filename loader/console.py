@@ -214,14 +214,17 @@ def _payout_table(rows: list[tuple[Any, ...]]) -> Table:
 
 
 def _accounts_line(record: RunRecord) -> str:
-    accounts = ", ".join(f"{count} {status}" for status, count in sorted(record.accounts.items()))
-    rows = record.transactions_by_status
-    statuses = ", ".join(f"{count:,} {status}" for status, count in rows.items())
     return (
-        f"Accounts: {accounts}.\nTransactions: {statuses}.\n"
+        f"Accounts: {_counts(record.accounts)}.\n"
+        f"Transactions: {_counts(record.transactions_by_status)}.\n"
+        f"Balances against Stripe's: {_counts(record.balances_by_status)}.\n"
         f"Requests to Stripe: {record.requests_total:,} "
         f"(the fewest possible: {record.requests_floor_total:,})."
     )
+
+
+def _counts(by_status: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(by_status.items())) or "none"
 
 
 def _show_exceptions(rows: list[tuple[str, ...]], total: int) -> None:

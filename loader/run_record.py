@@ -40,6 +40,7 @@ class RunRecord:
     coverage: dict[str, Any] = field(default_factory=dict)
     payouts_by_status: dict[str, int] = field(default_factory=dict)
     transactions_by_status: dict[str, int] = field(default_factory=dict)
+    balances_by_status: dict[str, int] = field(default_factory=dict)
     exceptions: list[dict[str, Any]] = field(default_factory=list)
     failed_tests: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None
@@ -61,6 +62,7 @@ class RunRecord:
             self.transactions_by_status = dict(
                 connection.execute(_TRANSACTIONS_BY_STATUS).fetchall()
             )
+            self.balances_by_status = dict(connection.execute(_BALANCES_BY_STATUS).fetchall())
             self.exceptions = [
                 {"exception_type": kind, "severity": severity, "count": count}
                 for kind, severity, count in connection.execute(_EXCEPTIONS).fetchall()
@@ -96,6 +98,13 @@ _PAYOUTS_BY_STATUS = """
 _TRANSACTIONS_BY_STATUS = """
     select attribution_status, count(*)
     from finance.fct_balance_transactions
+    group by all
+    order by all
+"""
+
+_BALANCES_BY_STATUS = """
+    select proof_status, count(*)
+    from finance.fct_balance_proof
     group by all
     order by all
 """

@@ -535,7 +535,6 @@ LOSSES = {
             "fct_payout_reconciliation__account_is_known",
             "fct_payout_reconciliation_history__account_is_known",
             "fct_balance_proof__account_is_known",
-            "fct_balance_readings__account_is_known",
             "fct_balance_rollforward__account_is_known",
             "fct_manual_payout_activity__account_is_known",
         ],

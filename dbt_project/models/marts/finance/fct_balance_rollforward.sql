@@ -31,7 +31,7 @@ select
     {{ major_units('rolled.closing_amount_minor', 'currencies.major_per_minor') }}
         as closing_amount,
     case when rolled.tied_to_reading_at is null then 'untied' else 'tied' end as closing_status,
-    rolled.tied_to_reading_at,
+    rolled.tied_to_reading_at as read_at,
     'created' as date_basis
 from rolled
 inner join currencies on rolled.currency = currencies.currency
