@@ -19,6 +19,8 @@ from tests.runs import published_tables
 from tests.small_stripe import DAY, SmallStripe
 
 DAY_ONE = 1_767_225_600
+# What was said of a payout, and when, stands in the published tables.
+AS_OF = "2026-02-01"
 
 pytestmark = pytest.mark.xdist_group("full_disk")
 
@@ -48,7 +50,11 @@ def platform(payouts: int) -> SmallStripe:
 def reconciled(folder: Path, payouts: int) -> Path:
     with platform(payouts).served() as base:
         outcome = tieout(
-            "reconcile", STRIPE_API_KEY=KEY, STRIPE_API_BASE=base, TIEOUT_DATA_DIR=str(folder)
+            "reconcile",
+            STRIPE_API_KEY=KEY,
+            STRIPE_API_BASE=base,
+            TIEOUT_DATA_DIR=str(folder),
+            TIEOUT_AS_OF=AS_OF,
         )
     assert outcome.returncode == 0, outcome.stderr
     return folder
@@ -61,9 +67,10 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with all payouts reconciled, in one go."""
-    return reconciled(tmp_path_factory.mktemp("undisturbed"), 20)
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, first_run: Path) -> Path:
+    """A data folder with all payouts reconciled, in a second run that nothing hindered."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "data"
+    return reconciled(shutil.copytree(first_run, folder), 20)
 
 
 def assert_told(outcome: subprocess.CompletedProcess[str]) -> None:
@@ -80,7 +87,7 @@ def test_a_run_on_a_full_disk_says_so_and_the_next_one_ends_the_job(
     folder = tmp_path / "data/test"
     published = (folder / "reconciliation.duckdb").read_bytes()
     with platform(20).served() as base:
-        settings = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base}
+        settings = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base, "TIEOUT_AS_OF": AS_OF}
         assert_told(limited(size, "reconcile", **settings))
         assert (folder / "reconciliation.duckdb").read_bytes() == published
         record = json.loads((folder / "run.json").read_text())
