@@ -21,6 +21,11 @@ from dbt.cli.main import dbtRunner
 # What goes wrong is in the results; the log file keeps the rest.
 _QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "info", "--no-use-colors")
 
+# What DuckDB may hold while the models are built and tested; beyond it, it works on disk. Large
+# ledgers get room in proportion: joins that spill take several times as long.
+LEAST_MEMORY_BYTES = 400_000_000
+MEMORY_PER_WAREHOUSE_BYTE = 3
+
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
 
@@ -92,8 +97,13 @@ class DbtProject:
         shutil.copyfile(page, unfinished)
         unfinished.replace(path)
 
+    def _memory_limit(self) -> str:
+        size = self.warehouse_path.stat().st_size if self.warehouse_path.exists() else 0
+        return f"{max(LEAST_MEMORY_BYTES, MEMORY_PER_WAREHOUSE_BYTE * size) // 1_000}KB"
+
     def _invoke(self, *command: str) -> Sequence[Any]:
         os.environ["TIEOUT_DBT_WAREHOUSE"] = str(self.warehouse_path)
+        os.environ["TIEOUT_DBT_MEMORY_LIMIT"] = self._memory_limit()
         directories = {
             "--project-dir": DBT_PROJECT,
             "--profiles-dir": DBT_PROJECT,

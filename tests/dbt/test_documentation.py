@@ -8,7 +8,7 @@ import pytest
 
 from tests.dbt.warehouses import Workbench
 
-SCHEMAS = "schema_name in ('staging', 'intermediate', 'finance')"
+PUBLISHED = "schema_name = 'finance'"
 
 
 @pytest.fixture(scope="module")
@@ -18,20 +18,18 @@ def built(bench: Workbench, empty_raw: Path) -> Workbench:
     return bench
 
 
-def test_every_column_has_a_comment_in_the_file(built: Workbench) -> None:
+def test_every_published_column_has_a_comment_in_the_file(built: Workbench) -> None:
     silent = built.rows(
         "select schema_name, table_name, column_name from duckdb_columns() "
-        f"where {SCHEMAS} and coalesce(comment, '') = '' order by all"
+        f"where {PUBLISHED} and coalesce(comment, '') = '' order by all"
     )
     assert silent == []
 
 
-def test_every_table_and_view_has_a_comment_in_the_file(built: Workbench) -> None:
+def test_every_published_table_has_a_comment_in_the_file(built: Workbench) -> None:
     silent = built.rows(
-        f"select table_name from duckdb_tables() where {SCHEMAS} and coalesce(comment, '') = '' "
-        f"union all "
-        f"select view_name from duckdb_views() where {SCHEMAS} and coalesce(comment, '') = '' "
-        "order by all"
+        "select table_name from duckdb_tables() "
+        f"where {PUBLISHED} and coalesce(comment, '') = '' order by all"
     )
     assert silent == []
 

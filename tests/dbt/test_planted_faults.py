@@ -243,14 +243,14 @@ FAULTS = {
         change(LISTED, "fee = 31", "id = 'txn_charge'"),
         failing=[
             "stg_stripe__payout_transactions__net_is_gross_less_fee",
-            "int_balance_transactions_united__net_is_gross_less_fee",
+            "int_balance_transactions_attributed__net_is_gross_less_fee",
         ],
         found=[("component_differs", "po_1", "txn_charge")],
         status=FIRST_IS_NOT,
     ),
     "a fee that its details do not add up to": fault(
         change(LEDGER, "fee_details = '[{{\"amount\": 31}}]'", "id = 'txn_charge'"),
-        failing=["int_balance_transactions_united__fee_is_the_sum_of_its_details"],
+        failing=["int_balance_transactions_attributed__fee_is_the_sum_of_its_details"],
         found=[("component_differs", "po_1", "txn_charge")],
     ),
     "a list of a payout that the account does not have": fault(
@@ -263,8 +263,7 @@ FAULTS = {
             "stg_stripe__payout_transactions__payout_is_of_the_same_account",
             "fct_balance_transactions__payout_is_of_the_same_account",
             "fct_payout_categories__payout_is_of_the_same_account",
-            "int_payout_transactions_checked__keeps_every_row",
-            "int_payout_transactions_checked__keeps_every_sum",
+            "int_payout_transactions_checked__keeps_every_row_and_sum",
         ],
     ),
     "a line lost everywhere": fault(
@@ -341,8 +340,8 @@ FAULTS = {
         change(LISTED, "fee = 5", "id = 'own_po_1'"),
         failing=[
             "stg_stripe__payout_transactions__net_is_gross_less_fee",
-            "int_balance_transactions_united__net_is_gross_less_fee",
-            "int_balance_transactions_united__fee_is_the_sum_of_its_details",
+            "int_balance_transactions_attributed__net_is_gross_less_fee",
+            "int_balance_transactions_attributed__fee_is_the_sum_of_its_details",
         ],
         found=[("component_differs", "po_1", "own_po_1")],
         status=FIRST_IS_NOT,
@@ -442,8 +441,7 @@ LOSSES = {
         delete("finance.fct_balance_transactions", "balance_transaction_id = 'txn_open'"),
         failing=[
             "assert_ledger_holds_every_loaded_transaction_once",
-            "fct_balance_transactions__keeps_every_row",
-            "fct_balance_transactions__keeps_every_sum",
+            "fct_balance_transactions__keeps_every_row_and_sum",
         ],
     ),
     "a transaction published twice": fault(
@@ -454,7 +452,7 @@ LOSSES = {
         ),
         failing=[
             "assert_ledger_holds_every_loaded_transaction_once",
-            "fct_balance_transactions__keeps_every_row",
+            "fct_balance_transactions__keeps_every_row_and_sum",
             "fct_balance_transactions__is_keyed_by_account_and_balance_transaction",
         ],
     ),
@@ -482,7 +480,7 @@ LOSSES = {
         ),
         failing=[
             "assert_ledger_holds_every_loaded_transaction_once",
-            "fct_balance_transactions__keeps_every_sum",
+            "fct_balance_transactions__keeps_every_row_and_sum",
         ],
     ),
     "a category lost": fault(
@@ -507,8 +505,7 @@ LOSSES = {
     "a payout lost on the way": fault(
         delete("finance.fct_payout_reconciliation", "payout_id = 'po_f'"),
         failing=[
-            "fct_payout_reconciliation__keeps_every_row",
-            "fct_payout_reconciliation__keeps_every_sum",
+            "fct_payout_reconciliation__keeps_every_row_and_sum",
         ],
     ),
     "a flag that contradicts the status": fault(
@@ -563,20 +560,14 @@ LOSSES = {
     ),
     "a payout dropped while it is reconciled": fault(
         delete("intermediate.int_payouts_reconciled", "payout_id = 'po_1'"),
-        failing=[
-            "int_payouts_reconciled__keeps_every_row",
-            "int_payouts_reconciled__keeps_every_sum",
-        ],
+        failing=["int_payouts_reconciled__keeps_every_row_and_sum"],
     ),
     "a row dropped while it is attributed": fault(
         delete(
             "intermediate.int_balance_transactions_attributed",
             "balance_transaction_id = 'txn_open'",
         ),
-        failing=[
-            "int_balance_transactions_attributed__keeps_every_row",
-            "int_balance_transactions_attributed__keeps_every_sum",
-        ],
+        failing=["fct_balance_transactions__keeps_every_row_and_sum"],
     ),
 }
 

@@ -22,7 +22,7 @@ holds_due as (
         ledger.currency,
         -ledger.gross_amount_minor as amount_minor,
         count(*) as hold_count
-    from {{ ref('int_balance_transactions_united') }} as ledger
+    from {{ ref('int_balance_transactions_attributed') }} as ledger
     inner join payouts_counted_back
         on
             ledger.account_id = payouts_counted_back.account_id
@@ -41,7 +41,7 @@ releases as (
         currency,
         gross_amount_minor as amount_minor,
         count(*) as release_count
-    from {{ ref('int_balance_transactions_united') }}
+    from {{ ref('int_balance_transactions_attributed') }}
     where type = 'payout_minimum_balance_release'
     group by account_id, currency, gross_amount_minor
 

@@ -1,5 +1,7 @@
 -- The ledger: the union of what the listing by `created` and the payouts' lists gave, each
 -- transaction once. The listing's copy stands; a list's copy stands in where there is none.
+{{ config(materialized='view') }}
+
 with
 
 listed_by_created as (
@@ -8,36 +10,32 @@ listed_by_created as (
 
 ),
 
-listed_by_payout as (
-
-    select * from {{ ref('int_payout_transactions_classified') }}
-
-),
-
 lists_naming_transaction as (
 
     select
         account_id,
         balance_transaction_id,
-        min(payout_id) as first_payout_id,
-        max(payout_id) as last_payout_id
-    from listed_by_payout
-    where not is_left_out
+        count(*) as copy_count,
+        min(case when not is_left_out then payout_id end) as first_payout_id,
+        max(case when not is_left_out then payout_id end) as last_payout_id
+    from {{ ref('int_payout_transactions_classified') }}
     group by account_id, balance_transaction_id
 
 ),
 
-copies_in_lists_alone as (
+listed_by_payout_alone as (
 
     select
-        listed_by_payout.account_id,
-        listed_by_payout.balance_transaction_id,
-        {{ transaction_column_names('listed_by_payout') }},
-        row_number() over (
-            partition by listed_by_payout.account_id, listed_by_payout.balance_transaction_id
-            order by listed_by_payout.payout_id
-        ) as copy_number
-    from listed_by_payout
+        listed_by_payout.*,
+        lists_naming_transaction.copy_count,
+        lists_naming_transaction.first_payout_id,
+        lists_naming_transaction.last_payout_id
+    from {{ ref('int_payout_transactions_classified') }} as listed_by_payout
+    inner join lists_naming_transaction
+        on
+            listed_by_payout.account_id = lists_naming_transaction.account_id
+            and listed_by_payout.balance_transaction_id
+            = lists_naming_transaction.balance_transaction_id
     where
         not exists (
             select 1
@@ -50,36 +48,54 @@ copies_in_lists_alone as (
 
 ),
 
-united as (
+-- Few have several copies; only those are put in order, which costs more than all else here.
+copies_ordered as (
 
     select
-        account_id,
-        balance_transaction_id,
-        {{ transaction_column_names() }},
-        true as is_listed_by_created
-    from listed_by_created
-
-    union all
-
-    select
-        account_id,
-        balance_transaction_id,
-        {{ transaction_column_names() }},
-        false as is_listed_by_created
-    from copies_in_lists_alone
-    where copy_number = 1
+        *,
+        row_number() over (
+            partition by account_id, balance_transaction_id
+            order by payout_id
+        ) as copy_number
+    from listed_by_payout_alone
+    where copy_count > 1
 
 )
 
 select
-    united.account_id,
-    united.balance_transaction_id,
-    {{ transaction_column_names('united') }},
-    united.is_listed_by_created,
+    listed_by_created.account_id,
+    listed_by_created.balance_transaction_id,
+    {{ transaction_column_names('listed_by_created') }},
+    true as is_listed_by_created,
     lists_naming_transaction.first_payout_id,
     lists_naming_transaction.last_payout_id
-from united
+from listed_by_created
 left join lists_naming_transaction
     on
-        united.account_id = lists_naming_transaction.account_id
-        and united.balance_transaction_id = lists_naming_transaction.balance_transaction_id
+        listed_by_created.account_id = lists_naming_transaction.account_id
+        and listed_by_created.balance_transaction_id
+        = lists_naming_transaction.balance_transaction_id
+
+union all
+
+select
+    account_id,
+    balance_transaction_id,
+    {{ transaction_column_names() }},
+    false as is_listed_by_created,
+    first_payout_id,
+    last_payout_id
+from listed_by_payout_alone
+where copy_count = 1
+
+union all
+
+select
+    account_id,
+    balance_transaction_id,
+    {{ transaction_column_names() }},
+    false as is_listed_by_created,
+    first_payout_id,
+    last_payout_id
+from copies_ordered
+where copy_number = 1

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- Left out of every count and sum, always by id: the payout's own row, and the own rows of the
 -- payouts that could be parts of the same settlement.
 with

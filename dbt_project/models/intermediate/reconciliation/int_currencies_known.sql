@@ -16,13 +16,13 @@ payouts as (
 
 transactions as (
 
-    select * from {{ ref('int_balance_transactions_united') }}
+    select * from {{ ref('int_balance_transactions_attributed') }}
 
 ),
 
 listed as (
 
-    select * from {{ ref('int_payout_transactions_classified') }}
+    select * from {{ ref('stg_stripe__payout_transactions') }}
 
 ),
 

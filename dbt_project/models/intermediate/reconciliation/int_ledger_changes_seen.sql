@@ -7,7 +7,7 @@ with
 
 ledger as (
 
-    select * from {{ ref('int_balance_transactions_united') }}
+    select * from {{ ref('int_balance_transactions_attributed') }}
 
 ),
 

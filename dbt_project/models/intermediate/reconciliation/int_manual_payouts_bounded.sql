@@ -10,7 +10,7 @@ payouts as (
 
 ledger as (
 
-    select * from {{ ref('int_balance_transactions_united') }}
+    select * from {{ ref('int_balance_transactions_attributed') }}
 
 ),
 

@@ -1,5 +1,7 @@
 -- Each row of a payout's list against the ledger, its payout and the other lists. A row is an
 -- orphan if the account's transactions were listed after it and do not hold it.
+{{ config(materialized='view') }}
+
 with
 
 listed as (

@@ -1,16 +1,14 @@
 -- What is wrong with single balance transactions. Where a finding is about a transaction alone, its
 -- payout is told but is no part of the id: the transaction may be settled later.
+--
+-- What is large is filtered where it is read: an import that stands for several reads would be held
+-- in memory as a whole.
 with
 
-listed as (
+listed_with_finding as (
 
     select * from {{ ref('int_payout_transactions_checked') }}
-
-),
-
-ledger as (
-
-    select * from {{ ref('int_balance_transactions_attributed') }}
+    where is_in_two_payouts or is_orphan or is_of_another_currency or is_different_in_ledger
 
 ),
 
@@ -51,7 +49,7 @@ transaction_in_two_payouts as (
         'error' as severity,
         'is listed in this payout and in another one too: it can be paid out only once'
             as finding
-    from listed
+    from listed_with_finding
     where is_in_two_payouts
 
 ),
@@ -68,7 +66,7 @@ orphan_payout_transaction as (
         'orphan_payout_transaction' as exception_type,
         'error' as severity,
         'is listed in this payout but is not among the account''s transactions' as finding
-    from listed
+    from listed_with_finding
     where is_orphan
 
 ),
@@ -85,7 +83,7 @@ currency_mismatch as (
         'currency_mismatch' as exception_type,
         'error' as severity,
         'is listed in a payout in ' || upper(payout_currency) as finding
-    from listed
+    from listed_with_finding
     where is_of_another_currency
 
 ),
@@ -105,7 +103,7 @@ component_differs as (
         || ' in the payout''s list and ' || {{ amounts_text('ledger_') }}
         || ' among the account''s transactions: the two must agree, and gross less fee must be net'
             as finding
-    from listed
+    from listed_with_finding
     where is_different_in_ledger
 
 ),
@@ -125,7 +123,7 @@ not_adding_up as (
         || ', fee details '
         || coalesce(cast(ledger.fee_details_amount_minor as varchar), 'unknown')
         || ')' as finding
-    from ledger
+    from {{ ref('int_balance_transactions_attributed') }} as ledger
     left join component_differs
         on
             ledger.account_id = component_differs.account_id
@@ -152,7 +150,7 @@ unknown_category as (
         'warning' as severity,
         'is of a kind that Stripe does not document: type ' || ledger.type
         || ', reporting category ' || ledger.reporting_category as finding
-    from ledger
+    from {{ ref('int_balance_transactions_attributed') }} as ledger
     left join known_types on ledger.type = known_types.type
     left join known_categories
         on ledger.reporting_category = known_categories.reporting_category
@@ -188,7 +186,7 @@ unsettled_too_long as (
         'has been available since ' || cast(ledger.available_on_date as varchar)
         || ' and is in none of the payouts made since, of which there are two or more'
             as finding
-    from ledger
+    from {{ ref('int_balance_transactions_attributed') }} as ledger
     inner join payouts_counted_back
         on
             ledger.account_id = payouts_counted_back.account_id
