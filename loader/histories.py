@@ -16,6 +16,9 @@ import duckdb
 # As far back as a payout's list may come up again without being wanted (account_payouts.py).
 LISTED_KEPT_SECONDS = 31 * 86_400
 
+# A difference from the balance that a search left unexplained is looked for again after so long.
+SEARCH_AGAIN_AFTER_SECONDS = 7 * 86_400
+
 TRACE_ID_SECONDS = 15 * 86_400
 
 # Of an account whose first reading was interrupted: what its lists are compared with.
@@ -56,6 +59,11 @@ class AccountHistory:
     """What the rows exceed Stripe's balance by after everything was searched, by currency."""
     searched_at: int | None = None
     """When everything was last listed again to find such a difference."""
+    opening: Mapping[str, int] | None = None
+    """What the balance held before the rows from a start date on, by currency; none if that is
+    not known (yet)."""
+    opening_read_at: int | None = None
+    """When the balance was read that told so."""
     listed_payouts: frozenset[str] = frozenset()
     """Payouts whose list is stored whole, less those that the last build could not reconcile; of
     an account that was read to the end only recent ones."""
@@ -90,6 +98,8 @@ def read_histories(connection: duckdb.DuckDBPyConnection) -> dict[str, AccountHi
             payouts_open_from=payouts_open_from,
             unexplained=json.loads(unexplained or "{}"),
             searched_at=searched_at,
+            opening=json.loads(opening) if opening else None,
+            opening_read_at=opening_read_at,
             listed_payouts=listed[account_id],
             open_payouts=open_payouts[account_id],
         )
@@ -102,6 +112,8 @@ def read_histories(connection: duckdb.DuckDBPyConnection) -> dict[str, AccountHi
             payouts_open_from,
             unexplained,
             searched_at,
+            opening,
+            opening_read_at,
         ) in connection.execute(
             _WHOLE,
             {"kept_seconds": LISTED_KEPT_SECONDS, "trace_id_seconds": TRACE_ID_SECONDS},
@@ -144,7 +156,7 @@ def _interrupted(
 
 
 def make_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary views `windows_read`, `lists_stored` for other questions."""
+    """Make the temporary views `windows_read` and `lists_stored`, and what they stand on."""
     connection.execute(_LOADS_COMPLETED)
     connection.execute(_WINDOWS_READ)
     connection.execute(
@@ -200,7 +212,7 @@ _WINDOWS_READ = """
     create or replace temporary view windows_read as
     select
         account_id, history_from, created_from, created_through, payouts_through,
-        balance_read_at, finished_at, unexplained, searched_at
+        balance_read_at, finished_at, unexplained, searched_at, opening, opening_read_at
     from stripe.account_syncs
     where status = 'readable' and _dlt_load_id in (from loads_completed)
     qualify row_number() over (partition by account_id order by run_number desc) = 1
@@ -229,7 +241,7 @@ _WHOLE = """
 
     select
         account_id, history_from, created_from, created_through, payouts_through,
-        open_payouts.open_from, unexplained, searched_at
+        open_payouts.open_from, unexplained, searched_at, opening, opening_read_at
     from windows_read
     left join open_payouts using (account_id)
 """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from loader.histories import make_views, values_by_account
+from loader.histories import SEARCH_AGAIN_AFTER_SECONDS, make_views, values_by_account
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,13 @@ class LooseEnds:
     rows_before_window: frozenset[str] = frozenset()
     """Ids of payouts' own and failure rows that are older than the window."""
     unproven: Mapping[str, int] = field(default_factory=dict)
-    """What the stored rows exceed Stripe's balance by (minor units by currency), where it is not
-    what the last search left unexplained; 0 where that is explained by now."""
+    """What opening and stored rows exceed Stripe's balance by (minor units by currency), where it
+    is not what the last search left unexplained, or was left so long ago; 0 where that is explained
+    by now."""
+    opening: Mapping[str, int] | None = None
+    """What the balance held before the rows from a start date on, where nobody has noted it yet."""
+    is_opening_certain: bool = True
+    """Whether no row is of the very moment at which that balance was read."""
 
     def without(self, others: LooseEnds, *, may_search: bool) -> LooseEnds:
         """Answer the ends that are not among others; what is unproven only where it may be."""
@@ -36,6 +41,8 @@ class LooseEnds:
             self.unconfirmed_created - others.unconfirmed_created,
             self.rows_before_window - others.rows_before_window,
             self.unproven if may_search else {},
+            self.opening if may_search else None,
+            self.is_opening_certain,
         )
 
     def joined(self, others: LooseEnds) -> LooseEnds:
@@ -49,7 +56,11 @@ class LooseEnds:
 
     def __bool__(self) -> bool:
         return bool(
-            self.payouts or self.unconfirmed_created or self.rows_before_window or self.unproven
+            self.payouts
+            or self.unconfirmed_created
+            or self.rows_before_window
+            or self.unproven
+            or self.opening is not None
         )
 
 
@@ -61,9 +72,17 @@ def find_loose_ends(connection: duckdb.DuckDBPyConnection) -> dict[str, LooseEnd
     listed = values_by_account(connection, _LISTED_AMONG_THEM)
     created = values_by_account(connection, _UNCONFIRMED_ROWS)
     before_window = values_by_account(connection, _ROWS_BEFORE_WINDOW)
+    connection.execute(_LEDGERS)
+    connection.execute(_DIFFERENCES)
     unproven: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for account_id, currency, difference in connection.execute(_UNPROVEN).fetchall():
+    parameters = {"search_again_after": SEARCH_AGAIN_AFTER_SECONDS}
+    for account_id, currency, difference in connection.execute(_UNPROVEN, parameters).fetchall():
         unproven[account_id][currency] = difference
+    openings: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    uncertain = set()
+    for account_id, currency, opening, is_uncertain in connection.execute(_OPENINGS).fetchall():
+        openings[account_id] |= {currency: opening} if opening else {}
+        uncertain |= {account_id} if is_uncertain else set()
     return {
         account_id: LooseEnds(
             payouts[account_id],
@@ -71,8 +90,10 @@ def find_loose_ends(connection: duckdb.DuckDBPyConnection) -> dict[str, LooseEnd
             created[account_id],
             before_window[account_id],
             unproven[account_id],
+            openings.get(account_id),
+            account_id not in uncertain,
         )
-        for account_id in sorted({*payouts, *created, *before_window, *unproven})
+        for account_id in sorted({*payouts, *created, *before_window, *unproven, *openings})
     }
 
 
@@ -172,15 +193,12 @@ _ROWS_BEFORE_WINDOW = """
         )
 """
 
-# What the stored rows add up to against the balance that was read before them, from the start of
-# the history that was read. Rows that came later are not in the balance; those of that very moment
-# may not be, so the sum may do without any number of them, newest first. A row that is dated later
-# than it was read has another clock, and nothing follows from its time. A difference that a search
-# has left unexplained is not searched for again.
-_UNPROVEN = """
-    with
-
-    ledger as (
+# The rows that a balance can hold that was read before them: from the start of the history that
+# was read, less those that came later. A row that is dated later than it was read has another
+# clock, and nothing follows from its time.
+_LEDGERS = """
+    create or replace temporary view ledgers as
+    with ledger as (
         select account_id, id, currency, net, created, balance_type
         from stripe.balance_transactions
         union all
@@ -193,24 +211,35 @@ _UNPROVEN = """
             listed.balance_type
         from stripe.payout_transactions as listed
         anti join stripe.balance_transactions as ledger using (account_id, id)
-    ),
+    )
 
-    counted as (
-        select ledger.*
-        from ledger
-        inner join windows_read using (account_id)
-        where
-            coalesce(ledger.balance_type, 'payments') = 'payments'
-            and ledger.created >= coalesce(windows_read.history_from, ledger.created)
-            and (
-                ledger.created <= windows_read.balance_read_at + 1
-                or ledger.created > windows_read.finished_at + 1
-            )
-    ),
+    select
+        ledger.*,
+        ledger.created between windows_read.balance_read_at - 2 and windows_read.balance_read_at + 1
+            as is_of_that_moment
+    from ledger
+    inner join windows_read using (account_id)
+    where
+        coalesce(ledger.balance_type, 'payments') = 'payments'
+        and ledger.created >= coalesce(windows_read.history_from, ledger.created)
+        and (
+            ledger.created <= windows_read.balance_read_at + 1
+            or ledger.created > windows_read.finished_at + 1
+        )
+"""
+
+# What they exceed the balance by, without what it held before a start date.
+_DIFFERENCES = """
+    create or replace temporary table differences as
+    with
 
     sums as (
-        select account_id, currency, cast(sum(net) as bigint) as net
-        from counted
+        select
+            account_id,
+            currency,
+            cast(sum(net) as bigint) as net,
+            bool_or(is_of_that_moment) as has_rows_of_that_moment
+        from ledgers
         group by account_id, currency
     ),
 
@@ -224,49 +253,74 @@ _UNPROVEN = """
             on
                 windows_read.account_id = balances.account_id
                 and windows_read.balance_read_at = balances.read_at
-    ),
+    )
 
-    differences as (
-        select
-            account_id,
-            currency,
-            coalesce(sums.net, 0) - coalesce(balances.amount, 0) as difference
-        from sums
-        full outer join balances using (account_id, currency)
-    ),
+    select
+        account_id,
+        currency,
+        coalesce(sums.net, 0) - coalesce(balances.amount, 0) as difference,
+        coalesce(sums.has_rows_of_that_moment, false) as has_rows_of_that_moment
+    from sums
+    full outer join balances using (account_id, currency)
+"""
+
+_OPENINGS = """
+    select
+        windows_read.account_id,
+        differences.currency,
+        -differences.difference,
+        differences.has_rows_of_that_moment
+    from windows_read
+    left join differences using (account_id)
+    where
+        windows_read.history_from is not null
+        and windows_read.opening is null
+        and windows_read.balance_read_at is not null
+"""
+
+# Rows of the very moment of the balance may not be in it, so the sum may do without any number of
+# them, newest first. A difference that a search has left unexplained is not searched for again for
+# a while.
+_UNPROVEN = """
+    with
 
     searched as (
         select
             differences.account_id,
             differences.currency,
-            differences.difference,
+            differences.difference + coalesce(
+                cast(windows_read.opening ->> differences.currency as bigint), 0
+            ) as difference,
             windows_read.balance_read_at,
+            windows_read.searched_at,
             coalesce(
                 cast(windows_read.unexplained ->> differences.currency as bigint), 0
             ) as unexplained
         from differences
         inner join windows_read using (account_id)
-        where windows_read.balance_read_at is not null
+        where
+            windows_read.balance_read_at is not null
+            and (windows_read.history_from is null or windows_read.opening is not null)
     ),
 
     in_doubt as (
         select * from searched
-        where difference != unexplained
+        where
+            difference != unexplained
+            or (difference != 0 and searched_at < balance_read_at - $search_again_after)
     ),
 
     came_after as (
         select
             in_doubt.account_id,
             in_doubt.currency,
-            sum(counted.net) over (
+            sum(ledgers.net) over (
                 partition by in_doubt.account_id, in_doubt.currency
-                order by counted.created desc, counted.id desc
+                order by ledgers.created desc, ledgers.id desc
             ) as net
         from in_doubt
-        inner join counted using (account_id, currency)
-        where
-            counted.created
-            between in_doubt.balance_read_at - 2 and in_doubt.balance_read_at + 1
+        inner join ledgers using (account_id, currency)
+        where ledgers.is_of_that_moment
     )
 
     select in_doubt.account_id, in_doubt.currency, in_doubt.difference

@@ -178,7 +178,7 @@ class _Sync:
         known = warehouse.known_accounts()
         accounts = await self._accounts.find_all(platform)
         await self._loader.add((ACCOUNTS, list(accounts.values())))
-        self._loader.begin_load()  # makes the tables while the first answers are on their way
+        self._loader.make_tables()  # while the first answers are on their way
         self._make_readers(accounts)
         await self._read_accounts()
         await self._record_vanished(known - accounts.keys())
@@ -338,7 +338,7 @@ class _BatchLoader:
         shutil.rmtree(request.pipelines_dir, ignore_errors=True)
         self._progress = progress
         self._batch = Batch()
-        self._batch_began = time.monotonic()
+        self._batch_began: float | None = None
         self._loading: asyncio.Task[None] | None = None
         self._has_made_tables = False
         self.rows: Counter[str] = Counter()
@@ -360,6 +360,8 @@ class _BatchLoader:
         Raises:
             LoadError: an earlier batch could not be loaded.
         """
+        if self._batch_began is None:
+            self._batch_began = time.monotonic()
         for table, rows in parts:
             self._batch.add(table, rows)
             self._progress.rows_read(len(rows))
@@ -373,14 +375,19 @@ class _BatchLoader:
     def _load_if_due(self) -> None:
         if self._loading is None or self._loading.done():
             self._raise_failure()
-            is_old = time.monotonic() - self._batch_began >= BATCH_SECONDS
+            began = self._batch_began
+            is_old = began is not None and time.monotonic() - began >= BATCH_SECONDS
             if is_old or len(self._batch) >= BATCH_ROWS:
-                self.begin_load()
+                self._begin_load()
 
-    def begin_load(self) -> None:
+    def make_tables(self) -> None:
+        """Load what there is, however little, unless that is being done: it makes the tables."""
+        if self._loading is None:
+            self._begin_load()
+
+    def _begin_load(self) -> None:
         """Load the batch while the next one is gathered; none may be loading."""
-        batch, self._batch = self._batch, Batch()
-        self._batch_began = time.monotonic()
+        batch, self._batch, self._batch_began = self._batch, Batch(), None
         self._loading = asyncio.create_task(self._load_apart(batch))
 
     async def load(self) -> None:
@@ -390,7 +397,7 @@ class _BatchLoader:
         """
         while self._loading is not None or len(self._batch):
             if self._loading is None:
-                self.begin_load()
+                self._begin_load()
             elif self._loading.done():
                 self._raise_failure()
             else:

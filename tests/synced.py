@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from loader.settings import Mode
 from loader.sources.price import Price
 from loader.stripe_api.client import StripeAccess
@@ -56,6 +58,11 @@ class Synced:
         (row,) = rows(self.path, query)
         return row
 
+    def change(self, statement: str) -> None:
+        """Change a raw table behind the loader's back."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(statement)
+
     def ledger(self) -> list[tuple[Any, ...]]:
         """Answer every transaction, wherever it was read."""
         return rows(self.path, LEDGER)
@@ -63,6 +70,16 @@ class Synced:
     def unexplained(self) -> str:
         """Answer the difference from the balance that the last reading left, as JSON text."""
         query = "select max_by(coalesce(unexplained, ''), run_number) from stripe.account_syncs"
+        return str(self.one(query)[0])
+
+    def moving(self) -> str:
+        """Answer what the last reading says of money that moved meanwhile, as JSON text."""
+        query = "select max_by(coalesce(moving, ''), run_number) from stripe.account_syncs"
+        return str(self.one(query)[0])
+
+    def opening(self) -> str:
+        """Answer what the balance held before the rows, as the last reading says, as JSON text."""
+        query = "select max_by(coalesce(opening, ''), run_number) from stripe.account_syncs"
         return str(self.one(query)[0])
 
     @staticmethod

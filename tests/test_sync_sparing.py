@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -158,19 +161,122 @@ def test_a_balance_that_goes_wrong_every_day_is_not_searched_for_everywhere_ever
     assert created_pages(stripe) <= 2
 
 
+def test_a_difference_that_stayed_a_week_is_searched_for_again(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.beyond_transactions = 12
+    synced.sync()
+    # What the balance held all along shows up among the rows weeks later.
+    stripe.beyond_transactions = 0
+    stripe.add_transaction("txn_late", JANUARY + 10 * DAY, 12)
+    synced.sync()
+    assert "txn_late" not in synced.ids("balance_transactions")
+    synced.change("update stripe.account_syncs set searched_at = searched_at - 8 * 86400")
+    synced.sync()
+    assert_whole(stripe, synced)
+    assert synced.unexplained() == ""
+
+
+def busy(stripe: SmallStripe, synced: Synced, currency: str) -> Callable[[Request], None]:
+    """A row comes in after each balance, dated so that no clock could excuse it."""
+
+    def answer(request: Request) -> None:
+        if request.path == LISTING and "payout" not in request.query:
+            number = len(stripe.asked)
+            stripe.add_transaction(f"txn_{number}", synced.now() - 60, 7, currency=currency)
+
+    return answer
+
+
+def test_what_is_off_all_along_is_not_moving_however_busy_the_account(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 20)
+    stripe.beyond_transactions = 100_000
+    stripe.answer = busy(stripe, synced, "eur")
+    synced.sync()
+    assert set(json.loads(synced.moving())) == {"eur"}
+    assert json.loads(synced.unexplained())["usd"] == -100_000
+
+
+def test_a_difference_that_changes_while_it_is_looked_into_is_moving(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 20)
+
+    def drifting(request: Request) -> Answer | None:
+        if request.path == "/v1/balance":
+            stripe.beyond_transactions += 500
+        return None
+
+    stripe.answer = drifting
+    synced.sync()
+    assert set(json.loads(synced.moving())) == {"usd"}
+
+
+START = JANUARY + 20 * DAY
+# A day of charges that a payout after the start paid out, and a charge that nothing did.
+OPENING = {"usd": sum(range(1, 50)) + 12}
+
+
 def test_from_a_start_date_on_the_first_balance_is_the_baseline(
     stripe: SmallStripe, synced: Synced
 ) -> None:
     add_days_of_payouts(stripe, 0, 60)
     stripe.add_transaction("txn_before", JANUARY + 3 * DAY, 12)
-    start = JANUARY + 20 * DAY
-    synced.sync(start=start)
-    assert synced.unexplained() != ""
-    synced.sync(start=start)
+    synced.sync(start=START)
+    assert len(stripe.questions("/v1/balance")) == 1
+    assert json.loads(synced.opening()) == OPENING
+    synced.sync(start=START)
     assert created_pages(stripe) == 1
+    assert synced.unexplained() == ""
     stripe.add_transaction("txn_late", JANUARY + 25 * DAY, 30)
-    synced.sync(start=start)
+    synced.sync(start=START)
     assert "txn_late" in synced.ids("balance_transactions")
+    assert json.loads(synced.opening()) == OPENING
+
+
+def test_a_baseline_that_a_killed_run_did_not_note_is_noted_by_the_next(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.add_transaction("txn_before", JANUARY + 3 * DAY, 12)
+
+    async def killed(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("loader.sync._Sync._tie_loose_ends", killed)
+        with pytest.raises(KeyboardInterrupt):
+            synced.sync(start=START)
+    assert synced.opening() == ""
+    synced.sync(start=START)
+    assert json.loads(synced.opening()) == OPENING
+    assert synced.unexplained() == ""
+
+
+def test_a_row_of_the_baselines_very_moment_is_not_taken_for_what_was_before(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.add_transaction("txn_before", JANUARY + 3 * DAY, 12)
+    came: list[str] = []
+
+    def hurried(request: Request) -> Answer | None:
+        """One row comes right after the first balance, in the same second."""
+        if request.path == LISTING and "payout" not in request.query and not came:
+            came.append("txn_now")
+            stripe.add_transaction("txn_now", synced.now(), 900)
+        return None
+
+    stripe.answer = hurried
+    synced.sync(start=START)
+    assert synced.opening() == ""
+    time.sleep(3)
+    synced.sync(start=START)
+    assert json.loads(synced.opening()) == OPENING
+    assert synced.unexplained() == ""
 
 
 def test_an_account_with_another_balance_is_listed_by_created(

@@ -52,6 +52,7 @@ class AccountPayouts:
         self._known = known
         self._read_ids: set[str] = set()
         self._listed: set[str] = set(history.listed_payouts)
+        self._listed_now: set[str] = set()
         self.lists_wanted: dict[str, int] = dict(history.unlisted_payouts)
         """Payouts whose lists are to be read, with their `created`."""
         self.not_itemised: dict[str, tuple[int, str | None]] = dict(history.not_itemised)
@@ -75,7 +76,7 @@ class AccountPayouts:
             self._access.floor["/v1/payouts"] += 1
             if enough is not None and page and page[-1]["created"] < enough:
                 break
-        if self.through is not None and not self._window.goes_on:
+        if not self._window.goes_on:
             await self._access.mark(Stretch(since, self.through), PAYOUTS)
         for payout_id in sorted(self._history.open_payouts - self._read_ids):
             await self.read(payout_id)
@@ -104,7 +105,8 @@ class AccountPayouts:
     def forget(self) -> None:
         """Let go of what only the reading needed."""
         self._read_ids.clear()
-        self._listed.clear()
+        # Of an account read before, few: what is loose at the end need not list them once more.
+        self._listed = self._listed_now if self._window.goes_on else set()
         self.not_itemised.clear()
 
     async def _keep(self, rows: list[Row]) -> None:
@@ -150,6 +152,7 @@ class AccountPayouts:
         elif not len(rows):
             rows.add([self._cleared(payout_id)])
         self._listed.add(payout_id)
+        self._listed_now.add(payout_id)
         if error is None:
             self._known.add_listed(seen)
         self._access.floor["/v1/balance_transactions"] += pages_for(len(rows))

@@ -98,7 +98,9 @@ class AccountReader:
                 row = await self._access.retrieve("/v1/balance_transactions", transaction_id)
                 if row is not None:
                     await self._access.keep((BALANCE_TRANSACTIONS, [row]))
-            if ends.unproven:
+            if ends.opening is not None:
+                await self._search.note_opening(ends.opening, is_certain=ends.is_opening_certain)
+            elif ends.unproven:
                 await self._search.search(ends.unproven)
         await self._access.keep((ACCOUNT_SYNCS, [self.record("readable")]))
 
@@ -124,7 +126,7 @@ class AccountReader:
 
     def record(self, status: str, error: str | None = None) -> Row:
         """Answer the row of `account_syncs` for this reading."""
-        unexplained = self._search.unexplained
+        search = self._search
         return {
             "account_id": self.account_id,
             "run_id": self._access.reading.run_id,
@@ -139,9 +141,11 @@ class AccountReader:
             "created_from": self._transactions.created_from,
             "created_through": self._transactions.created_through,
             "payouts_through": self._payouts.through,
-            "unexplained": json.dumps(unexplained) if unexplained else None,
-            "searched_at": self._search.searched_at,
-            "is_moving": self._search.is_moving,
+            "unexplained": json.dumps(search.unexplained) if search.unexplained else None,
+            "searched_at": search.searched_at,
+            "moving": json.dumps(search.moving) if search.moving else None,
+            "opening": None if search.opening is None else json.dumps(search.opening),
+            "opening_read_at": search.opening_read_at,
             "pages": self._access.pages,
             "rows": self._access.rows,
         }

@@ -7,7 +7,7 @@ the rows, so what comes in between is the newest rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from loader.histories import AccountHistory, Stretch
@@ -122,10 +122,14 @@ class AccountTransactions:
         )
         await listing.read(*stretches)
 
+    async def list_newest(self) -> None:
+        """List what came in since the newest transaction that was listed."""
+        await self.list_stretches(Stretch(self.created_through or self._window.history_from, None))
+
     @property
-    def state(self) -> tuple[dict[str, int], int | None]:
-        """What changes when money moves: the balance by currency, and the newest transaction."""
-        return self._balance, self.created_through
+    def balance(self) -> Mapping[str, int]:
+        """What Stripe last said the account holds, by currency."""
+        return self._balance
 
     @property
     def _may_spare(self) -> bool:
@@ -246,8 +250,10 @@ def _gaps(low: int | None, stretches: Iterable[Stretch]) -> list[Stretch]:
     for stretch in sorted(stretches, key=lambda s: (s.low is not None, s.low or 0)):
         if stretch.low is not None and (low is None or low < stretch.low):
             gaps.append(Stretch(low, stretch.low - 1))
-        if stretch.high is not None:
-            low = max(low or 0, stretch.high + 1)
+        # An open end was read up to a moment that nobody noted.
+        end = stretch.low if stretch.high is None else stretch.high + 1
+        if end is not None:
+            low = max(low or 0, end)
     return [*gaps, Stretch(low, None)]
 
 

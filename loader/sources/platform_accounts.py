@@ -24,7 +24,9 @@ class PlatformAccounts:
             StripeReadError: it can't be read.
         """
         self.floor["/v1/account"] = 1
-        return account_row(await self._client.get("/v1/account"), is_platform=True)
+        platform = account_row(await self._client.get("/v1/account"), is_platform=True)
+        ACCOUNTS.check([platform])
+        return platform
 
     async def find_all(self, platform: Row) -> dict[str, Row]:
         """Answer the platform's and every connected account's row by id, the platform's first.
@@ -35,7 +37,8 @@ class PlatformAccounts:
         found = {platform["id"]: platform}
         async for page in pages(self._client, "/v1/accounts"):
             self.floor["/v1/accounts"] += 1
-            for account in page:
-                found.setdefault(account["id"], account_row(account, is_platform=False))
-        ACCOUNTS.check(list(found.values()))
+            rows = [account_row(account, is_platform=False) for account in page]
+            ACCOUNTS.check(rows)
+            for row in rows:
+                found.setdefault(row["account_id"], row)
         return found

@@ -243,7 +243,9 @@ ACCOUNT_SYNCS = RawTable(
         "payouts_through": INTEGER,
         "unexplained": TEXT,
         "searched_at": INTEGER,
-        "is_moving": BOOLEAN,
+        "moving": TEXT,
+        "opening": TEXT,
+        "opening_read_at": INTEGER,
         "pages": INTEGER,
         "rows": INTEGER,
     },
@@ -345,8 +347,8 @@ def account_row(account: Mapping[str, Any], *, is_platform: bool) -> Row:
     dashboard = _object(_object(account.get("settings")).get("dashboard"))
     kept = ("country", "default_currency", "type", "created", "charges_enabled", "payouts_enabled")
     return {
-        "account_id": account["id"],
-        "id": account["id"],
+        "account_id": account.get("id"),
+        "id": account.get("id"),
         "is_platform_account": is_platform,
         "business_name": profile.get("name"),
         "dashboard_name": dashboard.get("display_name"),

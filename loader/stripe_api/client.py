@@ -157,14 +157,14 @@ class StripeClient:
         """Say in one sentence what happened, for which account, and what to do."""
         code = _code(error)
         whose = f"account {account_id}" if account_id else "the platform account"
-        said = (error.user_message or str(error))[:QUOTED_CHARACTERS]
+        # Stripe masks the key in what it says; what else answers there may not.
+        said = (error.user_message or str(error)).replace(self._access.api_key, "***")
+        said = said[:QUOTED_CHARACTERS]
         kind, advice = _kind_and_advice(error, code)
         if isinstance(error, stripe.APIConnectionError):
             said = f"no answer from {self._access.api_base} ({said})."
         message = f"{path} for {whose}: {said} {advice}".strip()
-        # Stripe masks the key in what it says; what else answers there may not, and may say things
-        # that a terminal would obey.
-        message = message.replace(self._access.api_key, "***")
+        # Nor may it say things that a terminal would obey.
         message = "".join(c if c.isprintable() else " " for c in message)
         return kind(message, account_id=account_id, code=code)
 

@@ -16,11 +16,13 @@ from tests.bench.faults import chaos, kills
 from tests.bench.figures import Figure, show, write
 from tests.bench.loads import Say, backfill, large, limited, platform
 from tests.bench.measuring import BenchError
+from tests.bench.models import models
 
 Scenario = Callable[[Path, Say], Iterator[Figure]]
 
 SCENARIOS: dict[str, Scenario] = {
-    scenario.__name__: scenario for scenario in (backfill, limited, platform, large, kills, chaos)
+    scenario.__name__: scenario
+    for scenario in (backfill, limited, platform, large, models, kills, chaos)
 }
 
 

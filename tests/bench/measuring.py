@@ -198,7 +198,7 @@ class Installation:
 
 
 def run(
-    platform: Platform,
+    platform: Platform | None,
     folder: Path,
     arguments: tuple[str, ...],
     settings: Mapping[str, str] | None = None,
@@ -206,7 +206,8 @@ def run(
 ) -> Run:
     """Run Python in a process of its own, in a folder; kill it (-9) once `until` holds."""
     folder.mkdir(parents=True, exist_ok=True)
-    platform.forget()
+    if platform:
+        platform.forget()
     started = time.monotonic()
     with (folder / "output.txt").open("w+b") as output:
         child = subprocess.Popen(
@@ -227,7 +228,7 @@ def run(
         peak_megabytes=used.ru_maxrss * _MEMORY_UNIT / _MEGABYTE,
         exit_code=child.returncode,
         output=printed,
-        asked=platform.asked(),
+        asked=platform.asked() if platform else Asked({}),
     )
 
 

@@ -25,27 +25,12 @@ windows_read as (
         transactions_listed_at,
         balance_read_at,
         finished_at,
-        unexplained_amounts_minor,
-        is_moving,
-        row_number() over (partition by account_id order by run_number desc) as recency,
-        row_number() over (
-            partition by account_id, history_from_at order by run_number
-        ) as reading_number
+        moving_amounts_minor,
+        opening_amounts_minor,
+        opening_read_at,
+        row_number() over (partition by account_id order by run_number desc) as recency
     from account_syncs
     where access_status = 'readable'
-
-),
-
--- What the rows differed from the balance by when an account was first read from a start date on:
--- what it held before.
-baselines as (
-
-    select
-        account_id,
-        history_from_at,
-        unexplained_amounts_minor
-    from windows_read
-    where reading_number = 1 and history_from_at is not null
 
 ),
 
@@ -73,16 +58,14 @@ select
     windows_read.transactions_listed_at,
     windows_read.balance_read_at,
     windows_read.finished_at,
-    windows_read.is_moving,
-    coalesce(windows_read.history_from_at is not null and windows_read.reading_number = 1, false)
-        as is_baseline,
-    baselines.unexplained_amounts_minor as baseline_amounts_minor
+    windows_read.moving_amounts_minor,
+    windows_read.opening_amounts_minor,
+    -- The reading that tells what an account held before the start of its history.
+    windows_read.history_from_at is not null
+    and coalesce(windows_read.opening_read_at = windows_read.balance_read_at, true)
+        as is_baseline
 from accounts
 left join syncs_ordered
     on accounts.account_id = syncs_ordered.account_id and syncs_ordered.recency = 1
 left join windows_read
     on accounts.account_id = windows_read.account_id and windows_read.recency = 1
-left join baselines
-    on
-        windows_read.account_id = baselines.account_id
-        and windows_read.history_from_at = baselines.history_from_at

@@ -92,7 +92,7 @@ with_opening as (
         both_sides.*,
         accounts_read.balance_read_at,
         coalesce(
-            -{{ json_integer_at('accounts_read.baseline_amounts_minor', 'both_sides.currency') }}, 0
+            {{ json_integer_at('accounts_read.opening_amounts_minor', 'both_sides.currency') }}, 0
         ) as opening_amount_minor
     from both_sides
     inner join accounts_read on both_sides.account_id = accounts_read.account_id

@@ -25,8 +25,9 @@ select
     {{ epoch_to_timestamp('source.transactions_listed_at') }} as transactions_listed_at,
     {{ epoch_to_timestamp('source.balance_read_at') }} as balance_read_at,
     {{ epoch_to_timestamp('source.finished_at') }} as finished_at,
-    source.unexplained as unexplained_amounts_minor,
-    source.is_moving,
+    source.moving as moving_amounts_minor,
+    source.opening as opening_amounts_minor,
+    {{ epoch_to_timestamp('source.opening_read_at') }} as opening_read_at,
     source.run_number
 from source
 inner join completed_loads on source._dlt_load_id = completed_loads.load_id
