@@ -22,8 +22,9 @@ from dbt.cli.main import dbtRunner
 _QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "info", "--no-use-colors")
 
 # What DuckDB may hold while the models are built and tested; beyond it, it works on disk. Large
-# ledgers get room in proportion: joins that spill take several times as long.
-LEAST_MEMORY_BYTES = 400_000_000
+# ledgers get room in proportion: joins that spill take several times as long, and what can't spill
+# would fail.
+LEAST_MEMORY_BYTES = 800_000_000
 MEMORY_PER_WAREHOUSE_BYTE = 3
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"

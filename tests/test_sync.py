@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import dlt
 import duckdb
@@ -17,7 +18,7 @@ from loader.sources.batch import Batch
 from loader.sources.stripe_connect import stripe_connect
 from loader.sources.stripe_tables import BALANCE_TRANSACTIONS, object_row
 from loader.stripe_api.client import StripeAccess
-from loader.stripe_api.errors import KeyRefusedError
+from loader.stripe_api.errors import KeyRefusedError, UnexpectedAnswerError
 from loader.sync import LoadError, SyncRequest, sync
 from loader.warehouse import Warehouse
 from tests.runs import Quiet, rows
@@ -371,6 +372,49 @@ def unchanged(path: Path) -> Iterator[None]:
     before = path.read_bytes()
     yield
     assert path.read_bytes() == before
+
+
+def test_accounts_that_take_long_to_list_are_loaded_once(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_SECONDS", 0)
+    stripe.add_payout("po_1", JANUARY, 5)
+    for _ in range(2):
+        assert synced.sync().accounts == {"readable": 1}
+    assert synced.ids("accounts") == {PLATFORM}
+
+
+@pytest.mark.parametrize("answer", [{"object": "account"}, {"object": "account", "id": 5}])
+def test_a_platform_without_a_proper_id_claims_no_warehouse(
+    stripe: SmallStripe, synced: Synced, answer: dict[str, Any]
+) -> None:
+    stripe.answer = lambda r: Answer(answer) if r.path == "/v1/account" else None
+    with pytest.raises(UnexpectedAnswerError, match="not what Stripe documents"):
+        synced.sync()
+    assert not synced.path.exists()
+
+
+def test_an_interrupted_reading_of_an_account_without_payouts_goes_on_where_it_was(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 500)
+    stripe.page_size = 10
+    for number in range(6_000):
+        stripe.add_transaction(f"txn_{number:05}", JANUARY + number * 3_600, 1)
+    pages = 0
+
+    def lost(request: Request) -> Answer | None:
+        nonlocal pages
+        pages += request.path == "/v1/balance_transactions"
+        return refusal(401, "Expired key") if pages > 500 else None
+
+    stripe.answer = lost
+    with pytest.raises(KeyRefusedError):
+        synced.sync()
+    stripe.answer = lambda _: None
+    synced.sync()
+    assert len(stripe.questions("/v1/balance_transactions")) < 500
+    assert len(synced.ids("balance_transactions")) == 6_000
 
 
 def test_another_platform_is_refused_before_anything_is_written(

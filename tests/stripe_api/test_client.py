@@ -161,6 +161,13 @@ def test_a_list_that_repeats_an_id_is_not_whole(second: list[str]) -> None:
         list_all(script)
 
 
+@pytest.mark.parametrize("before", range(280, 300, 5))
+def test_a_key_that_an_answer_echoes_is_cut_out_wherever_it_stands(before: int) -> None:
+    with pytest.raises(errors.StripeReadError) as caught:
+        get(lambda _: refusal(400, "x" * before + KEY))
+    assert "sk_test" not in str(caught.value)
+
+
 def test_what_a_terminal_would_obey_is_taken_out_of_an_error() -> None:
     with pytest.raises(errors.StripeReadError) as raised:
         get(lambda _: refusal(400, "clear \x1b[2J the screen\r\n"))
