@@ -105,7 +105,7 @@ class Story:
         for payout_id, listed in self.lists.items():
             rows = [object_row(account_id, item) | {"payout_id": payout_id} for item in listed]
             batch.add(PAYOUT_TRANSACTIONS, rows)
-            batch.add(PAYOUT_LISTINGS, [_listing(account_id, payout_id, len(listed))])
+            batch.add(PAYOUT_LISTINGS, [listing_row(account_id, payout_id, len(listed))])
         ledger = {item["id"]: object_row(account_id, item) for item in self._transactions()}
         batch.add(BALANCE_TRANSACTIONS, list(ledger.values()))
         amount = {"amount": sum(row["net"] for row in ledger.values()), "currency": "usd"}
@@ -113,7 +113,7 @@ class Story:
             BALANCES, balance_rows(account_id, {"available": [amount], "pending": []}, march(12))
         )
         through = max(row["created"] for row in ledger.values())
-        batch.add(ACCOUNT_SYNCS, [_sync(account_id, through)])
+        batch.add(ACCOUNT_SYNCS, [sync_row(account_id, through)])
 
     def _transactions(self) -> Iterator[dict[str, Any]]:
         for listed in self.lists.values():
@@ -121,7 +121,8 @@ class Story:
         yield from self.unlisted
 
 
-def _listing(account_id: str, payout_id: str, row_count: int) -> dict[str, Any]:
+def listing_row(account_id: str, payout_id: str, row_count: int) -> dict[str, Any]:
+    """Answer the record that a payout's list was read to its end."""
     return {
         "account_id": account_id,
         "id": payout_id,
@@ -133,7 +134,8 @@ def _listing(account_id: str, payout_id: str, row_count: int) -> dict[str, Any]:
     }
 
 
-def _sync(account_id: str, through: int) -> dict[str, Any]:
+def sync_row(account_id: str, through: int) -> dict[str, Any]:
+    """Answer the record that an account was read to its end, all of its history."""
     return {
         "account_id": account_id,
         "run_id": "run",
