@@ -28,3 +28,14 @@
         {{ relation ~ '.' if relation }}{{ name }}{{ ',\n    ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
+
+{# Those columns of the first relation where it has a row, else of the second. #}
+{% macro transaction_columns_of_first(first, second) -%}
+    {%- for name in transaction_column_names().split(',') -%}
+        {%- set name = name.strip() -%}
+        case
+            when {{ first }}.account_id is not null then {{ first }}.{{ name }}
+            else {{ second }}.{{ name }}
+        end as {{ name }}{{ ',\n    ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

@@ -10,92 +10,93 @@ listed_by_created as (
 
 ),
 
-lists_naming_transaction as (
+-- Few transactions are in several lists. They alone are put in order; all others are taken as they
+-- are, which costs a tenth.
+listed_several_times as (
 
     select
         account_id,
-        balance_transaction_id,
-        count(*) as copy_count,
-        min(case when not is_left_out then payout_id end) as first_payout_id,
-        max(case when not is_left_out then payout_id end) as last_payout_id
+        balance_transaction_id
     from {{ ref('int_payout_transactions_classified') }}
     group by account_id, balance_transaction_id
+    having count(*) > 1
 
 ),
 
-listed_by_payout_alone as (
+listed_once as (
 
     select
-        listed_by_payout.*,
-        lists_naming_transaction.copy_count,
-        lists_naming_transaction.first_payout_id,
-        lists_naming_transaction.last_payout_id
-    from {{ ref('int_payout_transactions_classified') }} as listed_by_payout
-    inner join lists_naming_transaction
-        on
-            listed_by_payout.account_id = lists_naming_transaction.account_id
-            and listed_by_payout.balance_transaction_id
-            = lists_naming_transaction.balance_transaction_id
+        listed.*,
+        case when not listed.is_left_out then listed.payout_id end as first_payout_id,
+        case when not listed.is_left_out then listed.payout_id end as last_payout_id
+    from {{ ref('int_payout_transactions_classified') }} as listed
     where
         not exists (
             select 1
-            from listed_by_created
+            from listed_several_times as several
             where
-                listed_by_created.account_id = listed_by_payout.account_id
-                and listed_by_created.balance_transaction_id
-                = listed_by_payout.balance_transaction_id
+                several.account_id = listed.account_id
+                and several.balance_transaction_id = listed.balance_transaction_id
         )
 
 ),
 
--- Few have several copies; only those are put in order, which costs more than all else here.
 copies_ordered as (
 
     select
-        *,
+        listed.*,
+        min(case when not listed.is_left_out then listed.payout_id end) over (
+            partition by listed.account_id, listed.balance_transaction_id
+        ) as first_payout_id,
+        max(case when not listed.is_left_out then listed.payout_id end) over (
+            partition by listed.account_id, listed.balance_transaction_id
+        ) as last_payout_id,
         row_number() over (
-            partition by account_id, balance_transaction_id
-            order by payout_id
+            partition by listed.account_id, listed.balance_transaction_id
+            order by listed.payout_id
         ) as copy_number
-    from listed_by_payout_alone
-    where copy_count > 1
+    from {{ ref('int_payout_transactions_classified') }} as listed
+    inner join listed_several_times as several
+        on
+            listed.account_id = several.account_id
+            and listed.balance_transaction_id = several.balance_transaction_id
+
+),
+
+listed_by_payout as (
+
+    select
+        account_id,
+        balance_transaction_id,
+        {{ transaction_column_names() }},
+        first_payout_id,
+        last_payout_id
+    from listed_once
+
+    union all
+
+    select
+        account_id,
+        balance_transaction_id,
+        {{ transaction_column_names() }},
+        first_payout_id,
+        last_payout_id
+    from copies_ordered
+    where copy_number = 1
 
 )
 
 select
-    listed_by_created.account_id,
-    listed_by_created.balance_transaction_id,
-    {{ transaction_column_names('listed_by_created') }},
-    true as is_listed_by_created,
-    lists_naming_transaction.first_payout_id,
-    lists_naming_transaction.last_payout_id
+    coalesce(listed_by_created.account_id, listed_by_payout.account_id) as account_id,
+    coalesce(
+        listed_by_created.balance_transaction_id, listed_by_payout.balance_transaction_id
+    ) as balance_transaction_id,
+    {{ transaction_columns_of_first('listed_by_created', 'listed_by_payout') }},
+    listed_by_created.account_id is not null as is_listed_by_created,
+    listed_by_payout.first_payout_id,
+    listed_by_payout.last_payout_id
 from listed_by_created
-left join lists_naming_transaction
+full outer join listed_by_payout
     on
-        listed_by_created.account_id = lists_naming_transaction.account_id
-        and listed_by_created.balance_transaction_id
-        = lists_naming_transaction.balance_transaction_id
-
-union all
-
-select
-    account_id,
-    balance_transaction_id,
-    {{ transaction_column_names() }},
-    false as is_listed_by_created,
-    first_payout_id,
-    last_payout_id
-from listed_by_payout_alone
-where copy_count = 1
-
-union all
-
-select
-    account_id,
-    balance_transaction_id,
-    {{ transaction_column_names() }},
-    false as is_listed_by_created,
-    first_payout_id,
-    last_payout_id
-from copies_ordered
-where copy_number = 1
+        listed_by_created.account_id = listed_by_payout.account_id
+        and listed_by_created.balance_transaction_id = listed_by_payout.balance_transaction_id

@@ -34,7 +34,8 @@ select
         when
             sums.opening_amount_minor + sums.ledger_amount_minor = sums.stripe_amount_minor
             then 'proven'
-        when {{ json_integer_at('accounts_read.moving_amounts_minor', 'sums.currency') }} is not null
+        when
+            {{ json_integer_at('accounts_read.moving_amounts_minor', 'sums.currency') }} is not null
             then 'moving'
         else 'unproven'
     end as proof_status
