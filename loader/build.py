@@ -24,7 +24,7 @@ _QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "info", "--no-us
 # What DuckDB may hold while the models are built and tested; beyond it, it works on disk. Large
 # ledgers get room in proportion: joins that spill take several times as long, and what can't spill
 # would fail.
-LEAST_MEMORY_BYTES = 800_000_000
+LEAST_MEMORY_BYTES = 700_000_000
 MEMORY_PER_WAREHOUSE_BYTE = 3
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
