@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+bank = typer.Typer(help="Bank statements.", no_args_is_help=True)
+app.add_typer(bank, name="bank")
 
 Full = Annotated[
     bool, typer.Option("--full", help="Read everything again, whatever was read before.")
@@ -140,6 +144,28 @@ def doctor() -> None:
     from loader.doctor.examination import examine
 
     raise typer.Exit(1 if show_findings(examine(settings)) else 0)
+
+
+@bank.command("check")
+def check_statement(
+    file: Annotated[Path, typer.Argument(help="A bank's CSV, OFX, CAMT, MT940 or BAI2 file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
+) -> None:
+    """Show what a bank statement holds and whether it adds up.
+
+    Exit 0: it is whole. Exit 3: it does not add up. Exit 1: it can't be read.
+    """
+    from loader.bank_formats.display import show_check, show_unreadable
+    from loader.bank_formats.reading import check_file, profiles_for
+    from loader.bank_formats.statement import UnreadableStatementError
+
+    try:
+        found = check_file(file, profiles_for(file))
+    except (UnreadableStatementError, OSError) as error:
+        show_unreadable(file, error, as_json=as_json)
+        raise typer.Exit(1) from None
+    show_check(file, found, as_json=as_json)
+    raise typer.Exit(0 if found.whole else 3)
 
 
 @app.command(

@@ -18,7 +18,15 @@ def test_the_help_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         main(["--help"])
     told = capsys.readouterr().out
-    assert list(SCENARIOS) == ["backfill", "limited", "platform", "large", "kills", "chaos"]
+    assert list(SCENARIOS) == [
+        "backfill",
+        "limited",
+        "platform",
+        "large",
+        "models",
+        "kills",
+        "chaos",
+    ]
     assert [
         name for name, run in SCENARIOS.items() if f"{name} " not in told or not run.__doc__
     ] == []

@@ -5,29 +5,10 @@
 -- in memory as a whole.
 with
 
-payouts_with_finding as (
-
-    select
-        account_id,
-        payout_id
-    from {{ ref('int_payouts_summed') }}
-    where in_two_payouts_count + other_currency_count + different_count + orphan_count > 0
-
-),
-
 listed_with_finding as (
 
-    select listed.*
-    from {{ ref('int_payout_transactions_checked') }} as listed
-    inner join payouts_with_finding
-        on
-            listed.account_id = payouts_with_finding.account_id
-            and listed.payout_id = payouts_with_finding.payout_id
-    where
-        listed.is_in_two_payouts
-        or listed.is_orphan
-        or listed.is_of_another_currency
-        or listed.is_different_in_ledger
+    select * from {{ ref('int_payout_transactions_checked') }}
+    where is_in_two_payouts or is_orphan or is_of_another_currency or is_different_in_ledger
 
 ),
 

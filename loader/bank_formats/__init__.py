@@ -1,0 +1,1 @@
+"""Readers of bank statements, one for each format, all of the same shape of lines."""

@@ -1,0 +1,246 @@
+"""Reads MT940 statements and MT942 reports (SWIFT), with the grammar of the `mt-940` library.
+
+One line per `:61:` with its `:86:`. The file is cut into fields here, so that it streams and no
+text is lost; its balances guard what the grammar makes of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, TextIO
+
+from mt940 import tags
+
+from loader.bank_formats.amounts import currency_of, minor_units
+from loader.bank_formats.statement import Statement, StatementLine, UnreadableStatementError
+from loader.bank_formats.text import opened
+
+_FIELD = re.compile(r":(\d\d[A-Z]?):(.*)", re.DOTALL)
+_OPENINGS = frozenset({"60F", "60M"})
+_CLOSINGS = frozenset({"62F", "62M"})
+
+_BALANCE = tags.BalanceBase()
+_LINE = tags.Statement()
+
+# Where a new statement begins, whether or not the one before it was closed.
+_BEGINNING = "20"
+
+# A turn of the year between value date and entry date.
+_HALF_A_YEAR = 180
+
+_SUBFIELD = re.compile(r"\?(\d\d)")
+_NAME_SUBFIELDS = ("32", "33")
+_CODE_WORD = re.compile(r"/(EREF|REMI|NAME|ORDP|BENM|MARF|PREF)/")
+
+
+def read_mt940(path: Path) -> Iterator[StatementLine | Statement]:
+    """Yield each statement's lines, then the statement.
+
+    Raises:
+        UnreadableStatementError: it is no MT940.
+    """
+    with opened(path) as file:
+        yield from _read(file)
+
+
+def _read(file: TextIO) -> Iterator[StatementLine | Statement]:
+    reading: _Reading | None = None
+    found = 0
+    for tag, value, place in _fields(file):
+        if tag == _BEGINNING:
+            if reading is not None and reading.is_begun:
+                yield from reading.ended()
+                found += 1
+            reading = _Reading()
+        if reading is not None:
+            yield from reading.take(tag, value, place)
+    if reading is not None and reading.is_begun:
+        yield from reading.ended()
+        found += 1
+    if not found:
+        raise UnreadableStatementError("it is MT940 without a statement")
+
+
+class _Reading:
+    """One statement while it is read."""
+
+    def __init__(self) -> None:
+        self._statement = Statement(account="", currency="")
+        self._entry: tuple[str, int] | None = None
+        self._text = ""
+        self._is_report = False
+        self.is_begun = False
+        """Whether it has an account: a message without one is no statement."""
+
+    def take(self, tag: str, value: str, place: int) -> Iterator[StatementLine]:
+        """Take a field; yield the line that it ends."""
+        if tag == "86" and self._entry is not None:
+            self._text = value
+            return
+        yield from self._line()
+        if tag.startswith("25"):
+            self._statement.account = value.strip()
+            self.is_begun = True
+        elif tag in {"34", "34F"}:
+            self._is_report = True
+            self._take_currency(value)
+        elif tag in _OPENINGS | _CLOSINGS:
+            self._take_balance(tag, value, place)
+        elif tag == "61":
+            self._entry = (value, place)
+
+    def ended(self) -> Iterator[StatementLine | Statement]:
+        """Yield the last line and the statement."""
+        yield from self._line()
+        statement = self._statement
+        if statement.closing_minor is None and not self._is_report:
+            statement.faults.append("it has no closing balance (:62F:): it was cut short")
+        yield statement
+
+    def _take_currency(self, value: str) -> None:
+        if not self._statement.currency and re.match(r"[A-Z]{3}", value):
+            self._statement.currency = currency_of(value[:3])
+
+    def _take_balance(self, tag: str, value: str, place: int) -> None:
+        statement = self._statement
+        try:
+            found = _parsed(_BALANCE, value)
+            currency = currency_of(str(found["currency"]))
+            if statement.currency and currency != statement.currency:
+                raise ValueError(
+                    f"it is in {currency.upper()}, and the statement in "
+                    f"{statement.currency.upper()}"
+                )
+            statement.currency = currency
+            units = minor_units(str(found["amount"]), currency, ",")
+            units = -units if found["status"] == "D" else units
+            day = _day(found["year"], found["month"], found["day"])
+        except ValueError as error:
+            statement.faults.append(f"line {place}, :{tag}: {error}")
+            return
+        if tag in _OPENINGS:
+            statement.opening_minor, statement.period_from = units, day
+        else:
+            statement.closing_minor, statement.period_through = units, day
+
+    def _line(self) -> Iterator[StatementLine]:
+        if self._entry is None:
+            return
+        (value, place), text = self._entry, self._text
+        self._entry, self._text = None, ""
+        try:
+            line = _line(self._statement, value, text, place)
+        except ValueError as error:
+            self._statement.add_unreadable(f"line {place}, :61: {error}")
+            return
+        yield self._statement.add(line)
+
+
+def _line(statement: Statement, value: str, text: str, place: int) -> StatementLine:
+    found = _parsed(_LINE, value)
+    value_date = _day(found["year"], found["month"], found["day"])
+    units = minor_units(str(found["amount"]), statement.currency, ",")
+    references = [found.get("customer_reference"), found.get("extra_details")]
+    joined = _joined(text)
+    return StatementLine(
+        account=statement.account,
+        currency=statement.currency,
+        # RC takes a credit back, RD a debit.
+        amount_minor=units if found["status"] in {"C", "RD"} else -units,
+        posted_date=_entry_date(found, value_date),
+        value_date=value_date,
+        reference=_said(found.get("bank_reference")),
+        end_to_end_id=_code_word(joined, "EREF"),
+        counterparty=_name(text) or _code_word(joined, "NAME"),
+        description=" ".join(part for part in (*map(_said, references), joined) if part),
+        type_code=_said(found.get("id")),
+        source_line=place,
+    )
+
+
+def _parsed(tag: tags.Tag, value: str) -> dict[str, Any]:
+    try:
+        return dict(tag.parse(None, value))  # type: ignore[arg-type]  # it takes no notice of it
+    except RuntimeError:
+        raise ValueError(f"'{value[:60]}' is not what SWIFT's format says") from None
+
+
+def _day(year: object, month: object, day: object) -> date:
+    try:
+        return date(2000 + int(str(year)), int(str(month)), int(str(day)))
+    except ValueError:
+        raise ValueError(f"'{year}{month}{day}' is no date") from None
+
+
+def _entry_date(found: dict[str, Any], value_date: date) -> date:
+    """Answer the day of booking, which is written without its year."""
+    month, day = str(found.get("entry_month") or ""), str(found.get("entry_day") or "")
+    if not (month.isdigit() and day.isdigit()):
+        return value_date
+    booked = _day(value_date.year - 2000, month, day)
+    apart = (booked - value_date).days
+    if abs(apart) > _HALF_A_YEAR:
+        booked = booked.replace(year=booked.year + (-1 if apart > 0 else 1))
+    return booked
+
+
+def _joined(text: str) -> str:
+    """Answer all text of a `:86:` as one; names that wrapped are whole again."""
+    if not _SUBFIELD.search(text):
+        return " ".join(text.replace("\n", "").split())
+    plain = text.replace("\n", "")
+    pieces = _SUBFIELD.split(plain)
+    subfields = list(zip(pieces[1::2], pieces[2::2], strict=False))
+    name = "".join(value for code, value in subfields if code in _NAME_SUBFIELDS)
+    purpose = "".join(value for code, value in subfields if "20" <= code <= "29")
+    more = "".join(value for code, value in subfields if "60" <= code <= "63")
+    others = [
+        value
+        for code, value in subfields
+        if code not in _NAME_SUBFIELDS and not "20" <= code <= "29" and not "60" <= code <= "63"
+    ]
+    return " ".join(" ".join(part for part in (purpose + more, name, *others) if part).split())
+
+
+def _name(text: str) -> str | None:
+    pieces = _SUBFIELD.split(text.replace("\n", ""))
+    subfields = zip(pieces[1::2], pieces[2::2], strict=False)
+    return _said("".join(value for code, value in subfields if code in _NAME_SUBFIELDS))
+
+
+def _code_word(text: str, word: str) -> str | None:
+    """Answer what follows a code word such as `/EREF/`, up to the next one."""
+    _, found, rest = text.partition(f"/{word}/")
+    value = _CODE_WORD.split(rest, maxsplit=1)[0].strip(" /") if found else ""
+    return None if value.upper() == "NOTPROVIDED" else value or None
+
+
+def _said(text: object) -> str | None:
+    value = " ".join(str(text or "").split())
+    return value or None
+
+
+def _fields(file: TextIO) -> Iterator[tuple[str, str, int]]:
+    """Yield each field's tag and value with the line it begins in; SWIFT's envelope is left out."""
+    tag, value, begun = "", "", 0
+    for place, physical in enumerate(file, start=1):
+        text = _unwrapped(physical.rstrip("\r\n"))
+        found = _FIELD.match(text)
+        if found:
+            if tag:
+                yield tag, value, begun
+            tag, value, begun = found[1], found[2], place
+        elif tag and text.strip() not in {"", "-", "-}"}:
+            value += "\n" + text
+    if tag:
+        yield tag, value, begun
+
+
+def _unwrapped(text: str) -> str:
+    """Answer a line without the headers of a SWIFT message before its first field."""
+    if text.startswith("{"):
+        return text.rpartition("{4:")[2] if "{4:" in text else ""
+    return text.removesuffix("-}") if text.startswith("-}") else text
