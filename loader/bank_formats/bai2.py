@@ -32,6 +32,15 @@ _FIELDS_OF_FUNDS_TYPE = {"S": 3, "V": 2}
 _FUNDS_BY_DAYS = "D"
 
 
+_CODES = frozenset({"01", "02", "03", "16", "49", "98", "99"})
+
+# Where a record ends and the next one begins on the same line: after a slash, by its first fields.
+_NEXT_RECORD = re.compile(
+    r"/[ \t]+(?=16,\d{3},|49,[+-]?\d*,\d|98,[+-]?\d*,\d|99,[+-]?\d*,\d|88,|"
+    r"03,[^,/]*,[A-Za-z]{0,3},|02,[^,/]*,[^,/]*,\d?,\d{6},)"
+)
+
+
 def read_bai2(path: Path) -> Iterator[StatementLine | Statement]:
     """Yield each account's lines, then its statement.
 
@@ -51,9 +60,18 @@ class _Record:
     text: str
     continuations: list[str] = field(default_factory=list)
 
+    strays: int = 0
+    """How many of its continuations are lines without a code, which no trailer counts."""
+
+    def add_text(self, text: str, *, is_record: bool) -> None:
+        """Add a line that has no proper code of its own."""
+        self.continuations.append(text)
+        self.strays += not is_record
+
     @property
     def physical_records(self) -> int:
-        return 1 + len(self.continuations)
+        """How many records trailers count it for."""
+        return 1 + len(self.continuations) - self.strays
 
 
 def _read(file: TextIO) -> Iterator[StatementLine | Statement]:
@@ -109,21 +127,22 @@ class _Reading:
 
 
 def _records(file: TextIO) -> Iterator[_Record]:
-    """Yield records with their continuations; blank lines and padding are left out."""
+    """Yield records with their continuations.
+
+    Some banks put several records on a line, or break a text over lines without a code.
+    """
     record: _Record | None = None
     for place, physical in enumerate(file, start=1):
-        text = physical.strip()
-        if not text:
-            continue
-        code, _, rest = text.partition(",")
-        if not re.fullmatch(r"\d\d", code):
-            raise UnreadableStatementError(f"line {place} is no record of BAI2: {text[:40]!r}")
-        if code == "88" and record is not None:
-            record.continuations.append(rest)
-            continue
-        if record is not None:
-            yield record
-        record = _Record(code, place, rest)
+        for text in filter(None, map(str.strip, _NEXT_RECORD.split(physical))):
+            code, _, rest = text.partition(",")
+            if code == "88" and record is not None:
+                record.continuations.append(rest)
+            elif code in _CODES:
+                if record is not None:
+                    yield record
+                record = _Record(code, place, rest)
+            elif record is not None:
+                record.add_text(text.removeprefix("88:"), is_record=text.startswith("88:"))
     if record is not None:
         yield record
 

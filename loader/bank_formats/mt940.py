@@ -31,6 +31,9 @@ _BEGINNING = "20"
 # A turn of the year between value date and entry date.
 _HALF_A_YEAR = 180
 
+# Of a `:86:`, by SWIFT's rules.
+_LONGEST_LINE = 65
+
 _SUBFIELD = re.compile(r"\?(\d\d)")
 _NAME_SUBFIELDS = ("32", "33")
 _CODE_WORD = re.compile(r"/(EREF|REMI|NAME|ORDP|BENM|MARF|PREF)/")
@@ -117,10 +120,13 @@ class _Reading:
             statement.currency = currency
             units = minor_units(str(found["amount"]), currency, ",")
             units = -units if found["status"] == "D" else units
-            day = _day(found["year"], found["month"], found["day"])
         except ValueError as error:
             statement.faults.append(f"line {place}, :{tag}: {error}")
             return
+        try:
+            day: date | None = _day(found["year"], found["month"], found["day"])
+        except ValueError:  # some banks write zeros before the first statement
+            day = None
         if tag in _OPENINGS:
             statement.opening_minor, statement.period_from = units, day
         else:
@@ -190,7 +196,7 @@ def _entry_date(found: dict[str, Any], value_date: date) -> date:
 def _joined(text: str) -> str:
     """Answer all text of a `:86:` as one; names that wrapped are whole again."""
     if not _SUBFIELD.search(text):
-        return " ".join(text.replace("\n", "").split())
+        return " ".join(_unbroken(text).split())
     plain = text.replace("\n", "")
     pieces = _SUBFIELD.split(plain)
     subfields = list(zip(pieces[1::2], pieces[2::2], strict=False))
@@ -203,6 +209,16 @@ def _joined(text: str) -> str:
         if code not in _NAME_SUBFIELDS and not "20" <= code <= "29" and not "60" <= code <= "63"
     ]
     return " ".join(" ".join(part for part in (purpose + more, name, *others) if part).split())
+
+
+def _unbroken(text: str) -> str:
+    """Answer lines as one text: a full line was cut anywhere, a shorter one where a word ends."""
+    first, *others = text.split("\n")
+    whole, last = first, first
+    for line in others:
+        whole += line if len(last) >= _LONGEST_LINE else f" {line}"
+        last = line
+    return whole
 
 
 def _name(text: str) -> str | None:

@@ -101,6 +101,8 @@ class _Reading:
 
     def _take_of_statement(self, tag: str, value: str) -> None:
         statement = self.statement
+        if not value:
+            return
         try:
             match tag:
                 case "CURDEF":
@@ -121,6 +123,8 @@ class _Reading:
         self._within.clear()
         statement = self.statement
         try:
+            if not statement.currency and "CURSYM" in entry:
+                statement.currency = currency_of(entry["CURSYM"])
             line = StatementLine(
                 account=statement.account,
                 currency=statement.currency,

@@ -133,6 +133,29 @@ def test_what_is_no_statement_is_refused_with_a_reason(kind: str, tmp_path: Path
     assert str(caught.value)
 
 
+def test_bai2_may_have_several_records_on_a_line_and_texts_over_several(tmp_path: Path) -> None:
+    text = FILES["bai2"].replace("/\n02", "/   02").replace(":1800948598/", ":1800948598\n more/")
+    path = written(tmp_path, text)
+    assert statement_of(path).whole
+    assert "1800948598 more DESC DATE" in lines_of(path)[0].description
+
+
+def test_ofx_may_leave_elements_empty(tmp_path: Path) -> None:
+    text = FILES["ofx"].replace("<CURDEF>EUR", "<CURDEF>").replace(">1784.50", ">")
+    text = text.replace("<FITID>REF1", "<FITID>REF1<CURRENCY><CURRATE>1<CURSYM>EUR</CURRENCY>")
+    statement = statement_of(written(tmp_path, text))
+    assert (statement.whole, statement.currency, statement.closing_minor) == (True, "eur", None)
+
+
+def test_mt940_may_begin_without_a_date_and_break_texts(tmp_path: Path) -> None:
+    text = FILES["mt940"].replace(":60F:C260101", ":60F:C000000")
+    cut, short = "Fees of the account in " + "x" * 39, "January"
+    text = text.replace("/EREF/NOTPROVIDED/REMI/Fees", f"{cut[:62]}abc\ndef\n{short}")
+    path = written(tmp_path, text)
+    assert statement_of(path).whole
+    assert lines_of(path)[1].description.endswith("abcdef January")
+
+
 def test_a_running_balance_may_begin_with_the_newest(tmp_path: Path) -> None:
     first, header, *rows = FILES["csv"].splitlines()
     path = written(tmp_path, "\n".join([first, header, *reversed(rows)]))
