@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import IO
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, iterparse
 
+import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
 
 from loader.bank_formats.amounts import currency_of, minor_units
 from loader.bank_formats.statement import Statement, StatementLine, UnreadableStatementError
@@ -32,6 +32,8 @@ def read_camt(path: Path) -> Iterator[StatementLine | Statement]:
     """
     try:
         with path.open("rb") as file:
+            _refuse_document_type(file)
+            file.seek(0)
             yield from _read(file)
     except DefusedXmlException:
         raise UnreadableStatementError(
@@ -41,14 +43,23 @@ def read_camt(path: Path) -> Iterator[StatementLine | Statement]:
         raise UnreadableStatementError(f"it is no well-formed XML: {error}") from None
 
 
+def _refuse_document_type(file: IO[bytes]) -> None:
+    """Read up to the first element, before which a document type and its entities would stand.
+
+    What follows is read by Python's own parser, which is three times as fast.
+    """
+    next(defusedxml.ElementTree.iterparse(file, events=("start",), forbid_dtd=True), None)
+
+
 def _read(file: IO[bytes]) -> Iterator[StatementLine | Statement]:
     reading: _Reading | None = None
     found = 0
-    for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
+    for event, element in iterparse(file, events=("start", "end")):  # noqa: S314 - see above
         if reading is None:
             is_begun = event == "start" and _local(element) in _STATEMENTS
             reading = _Reading(element) if is_begun else None
         elif event == "end":
+            element.tag = _local(element)  # each version of the format has a namespace of its own
             taken = reading.take(element)
             if taken is not None:
                 yield taken
@@ -56,6 +67,10 @@ def _read(file: IO[bytes]) -> Iterator[StatementLine | Statement]:
                 reading, found = None, found + 1
     if not found:
         raise UnreadableStatementError("it is XML without a statement, report or notice of CAMT")
+
+
+def _local(element: Element) -> str:
+    return element.tag.rpartition("}")[2]
 
 
 class _Reading:
@@ -73,10 +88,9 @@ class _Reading:
             statement = self._closed()
             element.clear()
             return statement
-        name = _local(element)
-        if name == "Bal":
+        if element.tag == "Bal":
             self._take_balance(element)
-        elif name == "Ntry":
+        elif element.tag == "Ntry":
             line = self._take_entry(element)
             self._element.remove(element)  # what was read is let go
             return line
@@ -130,7 +144,7 @@ class _Reading:
                 or ""
             )
         if not statement.currency:
-            amount = _find(with_amount, "Amt")
+            amount = with_amount.find("Amt")
             code = _text(self._element, "Acct/Ccy") or (
                 amount.get("Ccy") if amount is not None else None
             )
@@ -155,7 +169,7 @@ class _Reading:
             self._statement.period_through = closings[-1][0]
 
     def _set_period(self) -> None:
-        period = _find(self._element, "FrToDt")
+        period = self._element.find("FrToDt")
         if period is not None:
             self._statement.period_from = _date_or_none(period, "FrDtTm", "FrDt")
             self._statement.period_through = _date_or_none(period, "ToDtTm", "ToDt")
@@ -167,7 +181,7 @@ def _line(statement: Statement, element: Element) -> StatementLine:
     posted = _date(element, "BookgDt") or value_date
     if posted is None:
         raise ValueError("it has no booking date")
-    details = _findall(element, "NtryDtls/TxDtls")
+    details = element.findall("NtryDtls/TxDtls")
     # What only one of several details says is no property of the whole entry.
     alone = details[0] if len(details) == 1 else None
     is_credit = _text(element, "CdtDbtInd") == "CRDT"
@@ -187,7 +201,7 @@ def _line(statement: Statement, element: Element) -> StatementLine:
 
 
 def _amount(element: Element, currency: str) -> int:
-    amount = _find(element, "Amt")
+    amount = element.find("Amt")
     if amount is None or amount.text is None:
         raise ValueError("it has no amount")
     code = amount.get("Ccy")
@@ -204,12 +218,12 @@ def _amount(element: Element, currency: str) -> int:
 
 def _batch_fault(element: Element, line: StatementLine) -> str | None:
     """Tell whether the details of a batch, each with its amount, add up to the entry."""
-    details = _findall(element, "NtryDtls/TxDtls")
+    details = element.findall("NtryDtls/TxDtls")
     amounts = []
     for detail in details:
-        amount = _find(detail, "Amt")
+        amount = detail.find("Amt")
         if amount is None:
-            amount = _find(detail, "AmtDtls/TxAmt/Amt")
+            amount = detail.find("AmtDtls/TxAmt/Amt")
         if amount is None or (amount.get("Ccy") or "").lower() != line.currency:
             return None
         try:
@@ -233,28 +247,16 @@ def _counterparty(detail: Element | None, *, is_credit: bool) -> str | None:
     return None
 
 
-_DETAIL_TEXTS = (
-    "RmtInf/Ustrd",
-    "RmtInf/Strd/CdtrRefInf/Ref",
-    "RmtInf/Strd/AddtlRmtInf",
-    "Refs/EndToEndId",
-    "Refs/TxId",
-    "Refs/InstrId",
-    "RltdPties/Dbtr/Nm",
-    "RltdPties/Dbtr/Pty/Nm",
-    "RltdPties/UltmtDbtr/Nm",
-    "RltdPties/UltmtDbtr/Pty/Nm",
-    "RltdPties/Cdtr/Nm",
-    "RltdPties/Cdtr/Pty/Nm",
-    "AddtlTxInf",
+# What may name the payer or what was paid, wherever in the details it stands.
+_TELLING = frozenset(
+    {"Ustrd", "Ref", "AddtlRmtInf", "EndToEndId", "TxId", "InstrId", "Nm", "AddtlTxInf"}
 )
 
 
 def _description(element: Element, details: list[Element]) -> str:
     texts = [_text(element, "AddtlNtryInf"), _text(element, "NtryRef")]
     for detail in details:
-        for path in _DETAIL_TEXTS:
-            texts += [_meaning(found.text) for found in _findall(detail, path)]
+        texts += [_meaning(part.text) for part in detail.iter() if part.tag in _TELLING]
     kept = dict.fromkeys(" ".join(text.split()) for text in texts if text)
     return " ".join(text for text in kept if text)
 
@@ -269,7 +271,7 @@ def _meaning(text: str | None) -> str | None:
 
 
 def _date(element: Element, path: str) -> date | None:
-    found = _find(element, path)
+    found = element.find(path)
     if found is None:
         return None
     text = _text(found, "Dt") or _text(found, "DtTm") or (found.text or "").strip()
@@ -292,27 +294,8 @@ def _date_or_none(element: Element, *names: str) -> date | None:
     return None
 
 
-# Names without their namespace: each version of the format has one of its own.
-
-
-def _local(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _findall(element: Element, path: str) -> list[Element]:
-    found = [element]
-    for name in path.split("/"):
-        found = [child for parent in found for child in parent if _local(child) == name]
-    return found
-
-
-def _find(element: Element, path: str) -> Element | None:
-    return next(iter(_findall(element, path)), None)
-
-
 def _text(element: Element, path: str) -> str | None:
-    found = _find(element, path)
-    return None if found is None else (found.text or "").strip() or None
+    return (element.findtext(path) or "").strip() or None
 
 
 def _first(element: Element | None, path: str) -> str | None:
