@@ -138,7 +138,7 @@ class CsvProfile(BaseModel):
         if not accounts:
             accounts["", ""] = _Account(self.account or "", self.currency or "")
         for account in accounts.values():
-            yield account.closed()
+            yield account.closed(newest_first=self.newest_first)
 
     def line(self, statement: Statement, cells: dict[str, str], place: int) -> StatementLine:
         """Answer the line of a row.
@@ -227,15 +227,16 @@ class _Account:
             setattr(statement, name, choose(known, line.posted_date))
         return statement.add(line)
 
-    def closed(self) -> Statement:
+    def closed(self, *, newest_first: bool | None) -> Statement:
         """Hold the lines against the running balance, in the order in which it runs."""
         statement = self._statement
         if self._first is None or self._last is None:
             return statement
         broken_forward, broken_back = self._breaks[False], self._breaks[True]
-        newest_first = broken_forward is not None and (
-            broken_back is None or broken_back > broken_forward
-        )
+        if newest_first is None:
+            newest_first = broken_forward is not None and (
+                broken_back is None or broken_back > broken_forward
+            )
         begin, end = (self._last, self._first) if newest_first else (self._first, self._last)
         statement.opening_minor = begin[1] - begin[0]
         statement.closing_minor = end[1]

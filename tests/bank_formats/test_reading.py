@@ -161,6 +161,8 @@ def test_a_running_balance_may_begin_with_the_newest(tmp_path: Path) -> None:
     path = written(tmp_path, "\n".join([first, header, *reversed(rows)]))
     assert statement_of(path).whole
     assert statement_of(path).opening_minor == 100000
+    path = written(tmp_path, path.read_text(), profile=PROFILE + "newest_first: false\n")
+    assert not statement_of(path).whole
 
 
 @pytest.mark.parametrize(
