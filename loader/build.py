@@ -25,7 +25,7 @@ _QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "info", "--no-us
 # ledgers get room in proportion: joins that spill take several times as long, and what can't spill
 # would fail.
 LEAST_MEMORY_BYTES = 700_000_000
-MEMORY_PER_WAREHOUSE_BYTE = 3
+MEMORY_PER_WAREHOUSE_BYTE = 8
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
