@@ -43,6 +43,7 @@ def reaches(part: str, targets: tuple[str, ...]) -> list[str]:
 STEPS = (
     "settings",
     "stripe_api",
+    "bank_formats",
     "duckdb_files",
     "histories",
     "loose_ends",

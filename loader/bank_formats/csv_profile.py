@@ -129,8 +129,8 @@ class CsvProfile(BaseModel):
         accounts: dict[tuple[str, str], _Account] = {}
         for place, row in rows:
             cells = dict(zip(header, row, strict=False))
-            name = self._cell(cells, self.columns.account) or self.account or ""
-            code = self._cell(cells, self.columns.currency) or self.currency or ""
+            name = self.cell(cells, self.columns.account) or self.account or ""
+            code = self.cell(cells, self.columns.currency) or self.currency or ""
             account = accounts.setdefault((name, code), _Account(name, code))
             line = account.take(self, cells, place, is_short=len(row) < len(header))
             if line is not None:
@@ -147,9 +147,9 @@ class CsvProfile(BaseModel):
             ValueError: a cell is not what the profile says.
         """
         columns = self.columns
-        value_date = self._cell(cells, columns.value_date)
+        value_date = self.cell(cells, columns.value_date)
         description = [cells[name] for name in columns.description if cells.get(name)]
-        status = self._cell(cells, columns.status)
+        status = self.cell(cells, columns.status)
         return StatementLine(
             account=statement.account,
             currency=statement.currency,
@@ -157,11 +157,11 @@ class CsvProfile(BaseModel):
             posted_date=self._date(cells[columns.posted_date]),
             value_date=self._date(value_date) if value_date else None,
             is_booked=not self.booked_words or status in self.booked_words,
-            reference=self._cell(cells, columns.reference),
-            end_to_end_id=self._cell(cells, columns.end_to_end_id),
-            counterparty=self._cell(cells, columns.counterparty),
+            reference=self.cell(cells, columns.reference),
+            end_to_end_id=self.cell(cells, columns.end_to_end_id),
+            counterparty=self.cell(cells, columns.counterparty),
             description=" ".join(description),
-            type_code=self._cell(cells, columns.type),
+            type_code=self.cell(cells, columns.type),
             source_line=place,
         )
 
@@ -173,11 +173,11 @@ class CsvProfile(BaseModel):
         columns = self.columns
         if columns.amount is not None:
             units = self.money(cells[columns.amount], currency)
-            direction = self._cell(cells, columns.direction)
+            direction = self.cell(cells, columns.direction)
             if direction is not None and direction.upper() in map(str.upper, self.debit_words):
                 units = -abs(units)
         else:
-            credit, debit = (self._cell(cells, name) for name in (columns.credit, columns.debit))
+            credit, debit = (self.cell(cells, name) for name in (columns.credit, columns.debit))
             if (credit is None) == (debit is None):
                 raise ValueError("it has to have either a credit or a debit")
             units = (
@@ -192,7 +192,8 @@ class CsvProfile(BaseModel):
             raise ValueError(f"'{text[:40]}' is no date of the form {self.date_format}") from None
 
     @staticmethod
-    def _cell(cells: dict[str, str], name: str | None) -> str | None:
+    def cell(cells: dict[str, str], name: str | None) -> str | None:
+        """Answer a cell; none if the profile names no such column, or the cell is empty."""
         return (cells.get(name) or None) if name is not None else None
 
 
@@ -250,7 +251,7 @@ class _Account:
     def _follow(
         self, profile: CsvProfile, cells: dict[str, str], line: StatementLine, place: int
     ) -> None:
-        text = profile._cell(cells, profile.columns.balance)
+        text = profile.cell(cells, profile.columns.balance)
         if text is None or not line.is_booked:
             return
         here = (line.amount_minor, profile.money(text, line.currency))
