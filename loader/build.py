@@ -6,6 +6,7 @@ the break in the published tables.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -35,12 +36,25 @@ class BuildError(Exception):
 
 
 @dataclass(frozen=True)
+class BankRules:
+    """How far apart a payout's arrival and its line on a statement may be."""
+
+    grace_business_days: int = 5
+    """After the arrival date; a payout that is on no statement by then is overdue."""
+    days_before: int = 3
+    """Calendar days by which a line may be posted before the arrival date."""
+    days_after: int = 10
+    """Calendar days by which it may be posted after."""
+
+
+@dataclass(frozen=True)
 class DbtProject:
     """The dbt project, pointed at one warehouse and one as-of moment (UTC)."""
 
     warehouse_path: Path
     target_dir: Path
     as_of: datetime
+    bank: BankRules = BankRules()
 
     def run_models(self) -> None:
         """Build seeds and models.
@@ -98,6 +112,14 @@ class DbtProject:
         shutil.copyfile(page, unfinished)
         unfinished.replace(path)
 
+    def _vars(self) -> dict[str, str | int]:
+        return {
+            "as_of": self.as_of.strftime("%Y-%m-%d %H:%M:%S"),
+            "bank_grace_business_days": self.bank.grace_business_days,
+            "bank_days_before": self.bank.days_before,
+            "bank_days_after": self.bank.days_after,
+        }
+
     def _memory_limit(self) -> str:
         size = self.warehouse_path.stat().st_size if self.warehouse_path.exists() else 0
         return f"{max(LEAST_MEMORY_BYTES, MEMORY_PER_WAREHOUSE_BYTE * size) // 1_000}KB"
@@ -112,12 +134,11 @@ class DbtProject:
             "--log-path": self.target_dir,
         }
         arguments = [str(part) for pair in directories.items() for part in pair]
-        as_of = self.as_of.strftime("%Y-%m-%d %H:%M:%S")
         # A log that can't be written (a full disk) is no reason for stack traces on the screen.
         logging.raiseExceptions = False
         try:
             outcome = dbtRunner().invoke(
-                [*command, *arguments, *_QUIET, "--vars", f"{{as_of: '{as_of}'}}"]
+                [*command, *arguments, *_QUIET, "--vars", json.dumps(self._vars())]
             )
         finally:
             # dbt keeps the file locked as long as this process lives.

@@ -71,11 +71,18 @@ def sync(full: Full = False, broken: Broken = False, plan: Plan = False) -> None
             return
         with job.lock(), display.shown():
             result = job.sync(options)
+            bank_result = job.sync_bank(options)
         for account_id, error in sorted(result.errors.items()):
             console.print(f"{account_id}: {error}", markup=False)
         console.print(
             f"Loaded {result.rows.total():,} rows with {result.requests.total():,} requests "
             f"(the fewest possible: {result.requests_floor.total():,})."
+        )
+        for path, reason in sorted(bank_result.not_whole.items()):
+            console.print(f"Left out, not whole: {path}: {reason}", markup=False)
+        console.print(
+            f"Bank statements: {bank_result.files:,} files, {bank_result.files_read:,} of them new "
+            f"or changed, {bank_result.lines_loaded:,} lines loaded."
         )
 
 

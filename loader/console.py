@@ -44,6 +44,7 @@ error_console = Console(stderr=True, soft_wrap=True)
 
 
 _STEPS = {
+    "statements": "Reading bank statements ...",
     "build": "Proving every payout ...",
     "test": "Testing that nothing was lost on the way ...",
     "publish": "Publishing ...",
@@ -119,7 +120,7 @@ class RunDisplay:
 
     def step_begun(self, step: str) -> None:
         """Say what is being done now."""
-        if step == "build":
+        if step == "statements":
             self._progress.stop()
         if step in _STEPS:
             console.print(_STEPS[step])

@@ -182,6 +182,15 @@ def has_raw_tables(connection: duckdb.DuckDBPyConnection) -> bool:
     return found == (6,)
 
 
+def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Tell whether a table was made."""
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?",
+        [schema, table],
+    ).fetchone()
+    return found == (1,)
+
+
 def values_by_account(
     connection: duckdb.DuckDBPyConnection, query: str, **parameters: int
 ) -> defaultdict[str, frozenset[Any]]:

@@ -12,7 +12,8 @@ from typing import Protocol
 import duckdb
 from filelock import Timeout
 
-from loader.build import BuildError, DbtProject, FailedTest
+from loader.bank_sync import BankRequest, BankResult, sync_bank
+from loader.build import BankRules, BuildError, DbtProject, FailedTest
 from loader.exports import replace_exports, write_exports
 from loader.failure import told
 from loader.publish import PublishError, publish
@@ -48,7 +49,7 @@ class JobProgress(SyncProgress, Protocol):
     """Hears how a run goes on."""
 
     def step_begun(self, step: str) -> None:
-        """One of `sync`, `build`, `test`, `publish`, `export` begins."""
+        """One of `sync`, `statements`, `build`, `test`, `publish`, `export` begins."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,14 @@ class Job:
         self.settings = settings
         self._progress = progress
         self._warehouse = Warehouse(settings.warehouse_path)
-        self._dbt = DbtProject(settings.warehouse_path, settings.mode_dir / "dbt", settings.as_of)
+        self._dbt = DbtProject(
+            settings.warehouse_path,
+            settings.mode_dir / "dbt",
+            settings.as_of,
+            BankRules(
+                settings.bank_grace_days, settings.bank_days_before, settings.bank_days_after
+            ),
+        )
 
     def reconcile(self, options: JobOptions) -> RunRecord:
         """Run the whole job; answer its record, which is written to `run.json` too.
@@ -83,6 +91,8 @@ class Job:
             try:
                 with self._step(record, "sync"):
                     self._note_sync(record, self.sync(options))
+                with self._step(record, "statements"):
+                    self._note_bank(record, self.sync_bank(options))
                 with self._step(record, "build"):
                     self._dbt.run_models()
                 with self._step(record, "test"):
@@ -110,6 +120,17 @@ class Job:
         """Load what is new from Stripe, or from the bundled sandbox where there is no key."""
         with self._stripe(options) as access:
             return sync(self._sync_request(access, options), self._progress)
+
+    def sync_bank(self, options: JobOptions) -> BankResult:
+        """Read what is new in the folder of bank statements."""
+        return sync_bank(
+            BankRequest(
+                folder=self.settings.bank_dir,
+                warehouse=self._warehouse,
+                pipelines_dir=self.settings.mode_dir / "dlt_bank",
+                full=options.full,
+            )
+        )
 
     def plan(self, options: JobOptions) -> Price:
         """Answer what a sync would have to read at least; nothing is written."""
@@ -214,7 +235,8 @@ class Job:
                 raise SettingsError("--broken is for the sandbox: unset STRIPE_API_KEY")
             yield StripeAccess(key.get_secret_value(), self.settings.stripe_api_base)
             return
-        with SandboxProcess(self._sandbox_options(options)) as sandbox:
+        bank_dir = None if self.settings.bank_dir_set else self.settings.bank_dir
+        with SandboxProcess(self._sandbox_options(options), bank_dir) as sandbox:
             yield StripeAccess(sandbox.api_key, sandbox.base_url)
 
     def _sandbox_options(self, options: JobOptions) -> SandboxOptions:
@@ -238,10 +260,17 @@ class Job:
 
     def _forget_sandbox(self) -> None:
         """Throw away what was loaded from the sandbox's other story; it is made-up data."""
-        for name in ("dlt", "dbt"):
+        for name in ("dlt", "dbt", "bank"):
             shutil.rmtree(self.settings.mode_dir / name, ignore_errors=True)
         for path in self.settings.mode_dir.glob("warehouse.duckdb*"):
             path.unlink()
+
+    @staticmethod
+    def _note_bank(record: RunRecord, result: BankResult) -> None:
+        record.bank_files = result.files
+        record.bank_files_read = result.files_read
+        record.bank_lines_loaded = result.lines_loaded
+        record.bank_files_not_whole = dict(sorted(result.not_whole.items()))
 
     @staticmethod
     def _note_sync(record: RunRecord, result: SyncResult) -> None:

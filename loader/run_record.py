@@ -37,10 +37,17 @@ class RunRecord:
     rows_loaded: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
     account_errors: dict[str, str] = field(default_factory=dict)
+    bank_files: int = 0
+    bank_files_read: int = 0
+    bank_files_not_whole: dict[str, str] = field(default_factory=dict)
+    bank_lines_loaded: int = 0
     coverage: dict[str, Any] = field(default_factory=dict)
     payouts_by_status: dict[str, int] = field(default_factory=dict)
     transactions_by_status: dict[str, int] = field(default_factory=dict)
     balances_by_status: dict[str, int] = field(default_factory=dict)
+    bank_matches_by_status: dict[str, int] = field(default_factory=dict)
+    bank_match_rates: list[dict[str, Any]] = field(default_factory=list)
+    bank_coverage: list[dict[str, Any]] = field(default_factory=list)
     exceptions: list[dict[str, Any]] = field(default_factory=list)
     failed_tests: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None

@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     stripe_api_key: SecretStr | None = Field(None, validation_alias="STRIPE_API_KEY")
     stripe_api_base: str = Field(STRIPE_API, validation_alias="STRIPE_API_BASE")
     data_dir: Path = Field(Path("data"), validation_alias="TIEOUT_DATA_DIR")
+    bank_dir_set: Path | None = Field(None, validation_alias="TIEOUT_BANK_DIR")
+    bank_grace_days: int = Field(5, ge=0, le=60, validation_alias="TIEOUT_BANK_GRACE_DAYS")
+    bank_days_before: int = Field(3, ge=0, le=60, validation_alias="TIEOUT_BANK_DAYS_BEFORE")
+    bank_days_after: int = Field(10, ge=0, le=60, validation_alias="TIEOUT_BANK_DAYS_AFTER")
     start_date: date | None = Field(None, validation_alias="TIEOUT_START_DATE")
     as_of: Annotated[datetime, BeforeValidator(_as_instant)] = Field(
         default_factory=_now, validation_alias="TIEOUT_AS_OF"
@@ -117,6 +121,13 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("bank_dir_set")
+    @classmethod
+    def _is_folder(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_dir():
+            raise ValueError(f"{path} is no folder: make it, or unset TIEOUT_BANK_DIR")
+        return path
+
     @model_validator(mode="after")
     def _starts_before_it_ends(self) -> Settings:
         if self.start_date is not None and self.start_date > self.as_of.date():
@@ -145,6 +156,11 @@ class Settings(BaseSettings):
     def published_path(self) -> Path:
         """The DuckDB file for BI tools: schema `finance` only."""
         return self.mode_dir / "reconciliation.duckdb"
+
+    @property
+    def bank_dir(self) -> Path:
+        """The folder of bank statements."""
+        return (self.bank_dir_set or self.mode_dir / "bank").absolute()
 
     @property
     def start_epoch(self) -> int | None:

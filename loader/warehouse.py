@@ -5,14 +5,15 @@ The file is opened for the moment of a question only; dlt and dbt open it for th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from loader.histories import AccountHistory, has_raw_tables, read_histories
+from loader.histories import AccountHistory, has_raw_tables, has_table, read_histories
 from loader.loose_ends import LooseEnds, find_loose_ends
 from loader.settings import Mode, SettingsError
 
@@ -26,6 +27,16 @@ MEMORY_LIMIT = "256MB"
 
 class WarehouseError(Exception):
     """The warehouse can't be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class StatementFile:
+    """What the warehouse holds of a path in the folder of bank statements."""
+
+    source_id: str
+    format: str | None
+    reason: str | None
+    """Why it is not whole; none if it is."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,26 @@ class Warehouse:
                 return set()
             rows = connection.execute("select id from stripe.accounts").fetchall()
         return {account_id for (account_id,) in rows}
+
+    def statement_files(self) -> dict[str, StatementFile] | None:
+        """Answer the statement files read so far, by path; none before the first were."""
+        with self.connect() as connection:
+            if not has_table(connection, "bank", "statement_files"):
+                return None
+            # A file whose load was cut short counts as not read.
+            rows = connection.execute(
+                "select path, source_id, format, reason from bank.statement_files "
+                "where _dlt_load_id is null or _dlt_load_id in "
+                "(select load_id from bank._dlt_loads where status = 0)"
+            ).fetchall()
+        return {path: StatementFile(*rest) for path, *rest in rows}
+
+    def rows_of(self, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Answer some columns of all rows of a small table."""
+        with self.connect() as connection:
+            return connection.execute(
+                f"select {', '.join(columns)} from {table}"  # noqa: S608 - our own names
+            ).fetchall()
 
     def loose_ends(self) -> dict[str, LooseEnds]:
         """Answer, by account, what has to be looked up before anything is called missing."""

@@ -24,6 +24,8 @@ def test_the_help_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> No
         "platform",
         "large",
         "models",
+        "matching",
+        "statements",
         "kills",
         "chaos",
     ]

@@ -129,7 +129,14 @@ def test_the_run_is_recorded(clean: tuple[Settings, RunRecord]) -> None:
     written = json.loads((settings.mode_dir / "run.json").read_text())
     assert written["exit_code"] == 0
     assert written["requests_total"] == sum(written["requests"].values()) > 0
-    assert set(written["seconds"]) == {"sync", "build", "test", "publish", "export"}
+    assert set(written["seconds"]) == {
+        "sync",
+        "statements",
+        "build",
+        "test",
+        "publish",
+        "export",
+    }
     assert written["payouts_by_status"]["reconciled"] > 0
     assert written["balances_by_status"].keys() == {"proven"}
     assert written["coverage"]["synced_from"] is None

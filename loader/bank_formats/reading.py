@@ -90,5 +90,9 @@ def profiles_for(path: Path) -> list[CsvProfile]:
     Raises:
         UnreadableStatementError: one of them is no profile.
     """
-    folders = path.resolve().parents
-    return [load_profile(file) for above in folders for file in sorted(above.glob(_PROFILES))]
+    return [load_profile(file) for file in profile_paths_for(path)]
+
+
+def profile_paths_for(path: Path) -> list[Path]:
+    """Answer where the CSV profiles of a file lie, the nearest first."""
+    return [file for above in path.resolve().parents for file in sorted(above.glob(_PROFILES))]

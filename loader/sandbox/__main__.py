@@ -7,9 +7,11 @@ import socket
 import sys
 import threading
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 import uvicorn
 
+from loader.sandbox.bank.files import write_bank_files
 from loader.sandbox.options import PERMISSIONS, SECRET_KEY, SandboxOptions
 from loader.sandbox.server import make_app
 from loader.sandbox.state import DAYS_OF_HISTORY
@@ -23,6 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 2
+    if parsed.bank_dir is not None:
+        try:
+            write_bank_files(parsed.bank_dir, options)
+        except OSError as error:
+            print(f"sandbox: bank statements can't be written: {error}", file=sys.stderr)
+            return 1
     # Books are millions of objects that live as long as the process: looking at them for garbage
     # again and again would take longer than making them.
     gc.set_threshold(200_000, 50, 1_000)
@@ -113,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         default=PERMISSIONS,
         help="what rk_test_sandbox may read, comma-separated",
     )
+    add("--bank-dir", type=Path, help="write the banks' statements there before serving")
     add("--exit-with-stdin", action="store_true", help="exit when stdin is closed")
     return parser
 

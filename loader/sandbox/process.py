@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -25,8 +26,10 @@ class SandboxProcess:
     The child exits when its stdin closes, so it does not outlive this process, however that ends.
     """
 
-    def __init__(self, options: SandboxOptions) -> None:
+    def __init__(self, options: SandboxOptions, bank_dir: Path | None = None) -> None:
         self.options = options
+        self.bank_dir = bank_dir
+        """Where bank statements are written before it serves; none are where it is None."""
         self._child: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
         self._port: int | None = None
@@ -48,6 +51,8 @@ class SandboxProcess:
         # A file, not a pipe: nobody drains it, and a full pipe would stop the server.
         self._stderr = tempfile.TemporaryFile()
         command = [sys.executable, "-m", "loader.sandbox", "--exit-with-stdin"]
+        if self.bank_dir is not None:
+            command += ["--bank-dir", str(self.bank_dir)]
         self._child = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
             [*command, *self.options.to_arguments()],
             stdin=subprocess.PIPE,

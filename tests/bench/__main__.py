@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from loader.sandbox.process import SandboxStartError
+from tests.bench.bank import matching, statements
 from tests.bench.faults import chaos, kills
 from tests.bench.figures import Figure, show, write
 from tests.bench.loads import Say, backfill, large, limited, platform
@@ -22,7 +23,17 @@ Scenario = Callable[[Path, Say], Iterator[Figure]]
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
-    for scenario in (backfill, limited, platform, large, models, kills, chaos)
+    for scenario in (
+        backfill,
+        limited,
+        platform,
+        large,
+        models,
+        matching,
+        statements,
+        kills,
+        chaos,
+    )
 }
 
 
@@ -61,7 +72,7 @@ def _name(text: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     lines = [
-        f"  {name:9} {(function.__doc__ or '').strip()}" for name, function in SCENARIOS.items()
+        f"  {name:10} {(function.__doc__ or '').strip()}" for name, function in SCENARIOS.items()
     ]
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",

@@ -18,6 +18,7 @@ STEPS = (
     "intermediate/attribution",
     "intermediate/reconciliation",
     "intermediate/bank_matching",
+    "intermediate/exceptions",
     "marts",
 )
 

@@ -19,6 +19,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from loader.build import DBT_PROJECT, DbtProject
+from loader.sources.bank_statements import bank_statements
 from loader.sources.batch import Batch
 from loader.sources.stripe_connect import stripe_connect
 
@@ -26,15 +27,16 @@ AS_OF = datetime(2024, 3, 12, 12, tzinfo=UTC)
 
 
 def load_raw(folder: Path, batch: Batch) -> Path:
-    """Load a batch as a sync does; answer the DuckDB file."""
+    """Load a batch as a sync does, and no bank statements; answer the DuckDB file."""
     path = folder / "warehouse.duckdb"
-    pipeline = dlt.pipeline(
-        "stripe_connect",
-        pipelines_dir=str(folder / "dlt"),
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name="stripe",
-    )
-    pipeline.run(stripe_connect(batch))
+    for dataset, source in (("stripe", stripe_connect(batch)), ("bank", bank_statements({}, []))):
+        pipeline = dlt.pipeline(
+            f"raw_{dataset}",
+            pipelines_dir=str(folder / "dlt"),
+            destination=dlt.destinations.duckdb(str(path)),
+            dataset_name=dataset,
+        )
+        pipeline.run(source)
     return path
 
 

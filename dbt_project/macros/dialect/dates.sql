@@ -64,3 +64,38 @@
         ) as date
     )
 {%- endmacro %}
+
+{# The date some days later; a negative number is earlier. #}
+{% macro days_after(day, days) -%}
+    {{ return(adapter.dispatch('days_after')(day, days)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_after(day, days) -%}
+    ({{ day }} + cast({{ days }} as integer))
+{%- endmacro %}
+
+{# In a select list: a row for each day between two days, both included. #}
+{% macro each_day(first_day, last_day) -%}
+    {{ return(adapter.dispatch('each_day')(first_day, last_day)) }}
+{%- endmacro %}
+
+{% macro duckdb__each_day(first_day, last_day) -%}
+    cast(
+        unnest(
+            generate_series(
+                cast({{ first_day }} as timestamp),
+                cast({{ last_day }} as timestamp),
+                interval 1 day
+            )
+        ) as date
+    )
+{%- endmacro %}
+
+{# Whether a date is a Saturday or a Sunday. #}
+{% macro is_weekend(day) -%}
+    {{ return(adapter.dispatch('is_weekend')(day)) }}
+{%- endmacro %}
+
+{% macro duckdb__is_weekend(day) -%}
+    (isodow({{ day }}) > 5)
+{%- endmacro %}

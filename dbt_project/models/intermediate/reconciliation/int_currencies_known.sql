@@ -32,6 +32,13 @@ balances as (
 
 ),
 
+bank_statements as (
+
+    select * from {{ ref('stg_bank__statements') }}
+    where currency is not null
+
+),
+
 met as (
 
     select currency from payouts
@@ -41,6 +48,8 @@ met as (
     select currency from listed
     union
     select currency from balances
+    union
+    select currency from bank_statements
 
 )
 

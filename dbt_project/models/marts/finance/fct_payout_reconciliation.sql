@@ -24,6 +24,12 @@ settled as (
 
 ),
 
+at_bank as (
+
+    select * from {{ ref('int_payouts_decided_at_bank') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('int_currencies_known') }}
@@ -72,13 +78,13 @@ select
     settled.cash_minor,
 
     -- the bank
-    'no_bank_data' as bank_match_status,
-    cast(null as varchar) as bank_statement_line_id,
-    cast(null as date) as bank_posted_date,
-    cast(null as bigint) as bank_amount_minor,
-    cast(null as varchar) as bank_match_rule,
-    cast(null as integer) as days_outstanding,
-    cast(null as varchar) as aging_bucket
+    at_bank.bank_match_status,
+    at_bank.bank_statement_line_id,
+    at_bank.bank_posted_date,
+    at_bank.bank_amount_minor,
+    at_bank.bank_match_rule,
+    at_bank.days_outstanding,
+    at_bank.aging_bucket
 from payouts
 inner join reconciled
     on
@@ -88,5 +94,9 @@ inner join settled
     on
         payouts.account_id = settled.account_id
         and payouts.payout_id = settled.payout_id
+inner join at_bank
+    on
+        payouts.account_id = at_bank.account_id
+        and payouts.payout_id = at_bank.payout_id
 inner join currencies on payouts.currency = currencies.currency
 left join accounts on payouts.account_id = accounts.account_id

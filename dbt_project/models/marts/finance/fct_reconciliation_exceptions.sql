@@ -40,7 +40,7 @@ select
     account_id,
     payout_id,
     balance_transaction_id,
-    cast(null as varchar) as bank_statement_line_id,
+    bank_statement_line_id,
     currency,
     amount_minor,
     amount,

@@ -1,0 +1,108 @@
+-- Each line with its pool, whether it speaks of Stripe, and its text as names are looked for in it.
+with
+
+lines as (
+
+    select * from {{ ref('int_bank_lines_deduplicated') }}
+
+),
+
+bank_accounts as (
+
+    select * from {{ ref('int_bank_accounts_mapped') }}
+
+),
+
+payouts as (
+
+    select * from {{ ref('int_payouts_directed_to_bank') }}
+
+),
+
+overrides as (
+
+    select * from {{ ref('stg_bank__match_overrides') }}
+
+),
+
+ignored_lines as (
+
+    select distinct bank_statement_line_id
+    from overrides
+    where payout_id is null
+
+),
+
+with_text as (
+
+    select
+        lines.bank_statement_line_id,
+        lines.bank_account_id,
+        lines.currency,
+        lines.amount_minor,
+        lines.posted_date,
+        lines.is_booked,
+        ignored_lines.bank_statement_line_id is not null as is_ignored,
+        bank_accounts.bank_pool_id,
+        bank_accounts.marker,
+        coalesce(lines.counterparty, '')
+        || ' ' || coalesce(lines.description, '')
+        || ' ' || coalesce(lines.end_to_end_id, '')
+        || ' ' || coalesce(lines.bank_reference, '')
+        || ' ' || coalesce(lines.type_code, '') as line_text
+    from lines
+    inner join bank_accounts
+        on
+            lines.bank_account_id = bank_accounts.bank_account_id
+            and lines.currency = bank_accounts.currency
+    left join ignored_lines
+        on lines.bank_statement_line_id = ignored_lines.bank_statement_line_id
+
+),
+
+-- What a merchant's payouts are called on its statements, where that is not Stripe's own name.
+brands as (
+
+    select distinct
+        bank_pool_id,
+        currency,
+        {{ words_between_blanks('statement_descriptor') }} as brand_words
+    from payouts
+    where
+        bank_pool_id is not null
+        and descriptor_name is null
+        and length({{ letters_and_digits('statement_descriptor') }}) >= 5
+
+),
+
+branded_lines as (
+
+    select distinct with_text.bank_statement_line_id
+    from with_text
+    inner join brands
+        on
+            with_text.bank_pool_id = brands.bank_pool_id
+            and with_text.currency = brands.currency
+    where {{ words_between_blanks('with_text.line_text') }} like '%' || brands.brand_words || '%'
+
+)
+
+select
+    with_text.bank_statement_line_id,
+    with_text.bank_account_id,
+    with_text.bank_pool_id,
+    with_text.currency,
+    with_text.amount_minor,
+    with_text.posted_date,
+    with_text.is_booked,
+    with_text.is_ignored,
+    with_text.line_text,
+    -- A pattern that stands in the query is prepared once, one that stands in a row for each row.
+    branded_lines.bank_statement_line_id is not null
+    or case
+        when with_text.marker is null
+            then {{ matches_pattern('with_text.line_text', "'" ~ var('bank_marker') ~ "'") }}
+        else {{ matches_pattern('with_text.line_text', 'with_text.marker') }}
+    end as is_marked
+from with_text
+left join branded_lines on with_text.bank_statement_line_id = branded_lines.bank_statement_line_id

@@ -1,0 +1,60 @@
+-- What the user decided: a payout and a line of its currency and direction, which always wins.
+-- Several payouts may share a line, or several lines a payout, but not both.
+with
+
+overrides as (
+
+    select * from {{ ref('stg_bank__match_overrides') }}
+
+),
+
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+lines as (
+
+    select * from {{ ref('int_bank_lines_deduplicated') }}
+
+),
+
+pairs as (
+
+    select distinct
+        payouts.account_id,
+        payouts.payout_id,
+        lines.bank_statement_line_id
+    from overrides
+    inner join payouts
+        on
+            overrides.payout_id = payouts.payout_id
+            and coalesce(overrides.account_id, payouts.account_id) = payouts.account_id
+    inner join lines
+        on
+            overrides.bank_statement_line_id = lines.bank_statement_line_id
+            and payouts.currency = lines.currency
+            and sign(payouts.payout_amount_minor) = sign(lines.amount_minor)
+    where lines.is_booked
+
+),
+
+counted as (
+
+    select
+        *,
+        count(*) over (partition by account_id, payout_id) as lines_of_payout,
+        count(*) over (partition by bank_statement_line_id) as payouts_of_line
+    from pairs
+
+)
+
+select
+    account_id,
+    payout_id,
+    bank_statement_line_id,
+    lines_of_payout,
+    payouts_of_line
+from counted
+where lines_of_payout = 1 or payouts_of_line = 1

@@ -1,0 +1,204 @@
+-- Each payout with the pool of bank accounts that it goes to, if any has statements, and with what
+-- could name it on one.
+with
+
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+settled as (
+
+    select * from {{ ref('int_payouts_settled') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('stg_stripe__accounts') }}
+
+),
+
+mappings as (
+
+    select * from {{ ref('stg_bank__account_mappings') }}
+    where account_id is not null or destination_id is not null
+
+),
+
+bank_accounts as (
+
+    select * from {{ ref('int_bank_accounts_mapped') }}
+
+),
+
+days as (
+
+    select * from {{ ref('int_bank_days_numbered') }}
+
+),
+
+directions as (
+
+    select distinct
+        account_id,
+        destination_id,
+        currency
+    from payouts
+
+),
+
+-- What is said of a destination counts more than what is said of an account, and what is said of
+-- one currency more than what is said of all. Few mappings, but as many as there are accounts: each
+-- kind is joined by what it names.
+mapped_by_destination as (
+
+    select
+        directions.*,
+        mappings.bank_account_id as bank_pool_id,
+        case when mappings.currency is null then 2 else 1 end as choice
+    from directions
+    inner join mappings on directions.destination_id = mappings.destination_id
+    where
+        directions.account_id = coalesce(mappings.account_id, directions.account_id)
+        and directions.currency = coalesce(mappings.currency, directions.currency)
+
+),
+
+mapped_by_account as (
+
+    select
+        directions.*,
+        mappings.bank_account_id as bank_pool_id,
+        case when mappings.currency is null then 4 else 3 end as choice
+    from directions
+    inner join mappings on directions.account_id = mappings.account_id
+    where
+        mappings.destination_id is null
+        and directions.currency = coalesce(mappings.currency, directions.currency)
+
+),
+
+mapped_both_ways as (
+
+    select * from mapped_by_destination
+    union all
+    select * from mapped_by_account
+
+),
+
+mapped_in_order as (
+
+    select
+        *,
+        row_number() over (
+            partition by account_id, destination_id, currency
+            order by choice, bank_pool_id
+        ) as place
+    from mapped_both_ways
+
+),
+
+mapped as (
+
+    select
+        account_id,
+        coalesce(destination_id, '-') as destination_id,
+        currency,
+        bank_pool_id
+    from mapped_in_order
+    where place = 1
+
+),
+
+pools as (
+
+    select distinct
+        bank_pool_id,
+        currency
+    from bank_accounts
+
+),
+
+directed as (
+
+    select
+        payouts.account_id,
+        payouts.payout_id,
+        payouts.currency,
+        payouts.payout_amount_minor,
+        payouts.payout_status,
+        payouts.expected_arrival_date,
+        coalesce(payouts.destination_id, '-') as destination_id,
+        cast(settled.failed_at as date) as failed_date,
+        coalesce(payouts.statement_descriptor, '') as statement_descriptor,
+        case
+            when length({{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }}) >= 8
+                then {{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }}
+        end as trace_name,
+        case
+            when length({{ letters_and_digits('payouts.statement_descriptor') }}) >= 6
+                then {{ letters_and_digits('payouts.statement_descriptor') }}
+        end as descriptor_name,
+        payouts.payout_status = 'canceled'
+        or payouts.payout_amount_minor = 0
+        or coalesce(payouts.destination_type = 'card', false) as is_never_at_bank,
+        pools.bank_pool_id
+    from payouts
+    inner join settled
+        on
+            payouts.account_id = settled.account_id
+            and payouts.payout_id = settled.payout_id
+    left join accounts on payouts.account_id = accounts.account_id
+    left join mapped
+        on
+            payouts.account_id = mapped.account_id
+            and coalesce(payouts.destination_id, '-') = mapped.destination_id
+            and payouts.currency = mapped.currency
+    left join pools
+        on
+            coalesce(
+                mapped.bank_pool_id,
+                case when accounts.is_platform_account then 'platform' end
+            ) = pools.bank_pool_id
+            and payouts.currency = pools.currency
+
+)
+
+select
+    directed.account_id,
+    directed.payout_id,
+    directed.currency,
+    directed.payout_amount_minor,
+    directed.payout_status,
+    directed.expected_arrival_date,
+    directed.destination_id,
+    directed.failed_date,
+    directed.statement_descriptor,
+    directed.trace_name,
+    -- A descriptor that several payouts of a pool carry names none of them.
+    case
+        when
+            count(*) over (
+                partition by directed.bank_pool_id, directed.currency, directed.descriptor_name
+            ) = 1
+            then directed.descriptor_name
+    end as descriptor_name,
+    directed.is_never_at_bank,
+    directed.bank_pool_id,
+    arrival_days.business_day_number
+    - case when arrival_days.is_business_day then 1 else 0 end as business_days_before,
+    grace_days.business_day_number as business_days_through_grace,
+    grace_days.calendar_date as grace_ends_date
+from directed
+left join days as arrival_days
+    on
+        directed.currency = arrival_days.currency
+        and directed.expected_arrival_date = arrival_days.calendar_date
+left join days as grace_days
+    on
+        directed.currency = grace_days.currency
+        and grace_days.is_business_day
+        and grace_days.business_day_number
+        = arrival_days.business_day_number + {{ var('bank_grace_business_days') }}

@@ -1,0 +1,1 @@
+"""The banks of some of the sandbox's accounts: their statements, and what is true of each line."""

@@ -1,0 +1,86 @@
+"""Bank statements as a dlt source.
+
+    files of `TIEOUT_BANK_DIR` -> arrow -> `bank.statement_files`, `bank.statements`,
+    `bank.statement_lines`; the user's own CSV -> `bank.account_mappings`, `bank.match_overrides`
+
+Run by `tieout sync`. All that one run read is one dlt load package. A file counts as read once its
+package is completed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dlt.sources import DltResource
+
+from loader.sources.bank_tables import (
+    BANK_TABLES,
+    BOOLEAN,
+    DATE,
+    INTEGER,
+    STATEMENT_FILES,
+    STATEMENT_LINES,
+    TEXT,
+    BankTable,
+)
+
+Row = dict[str, Any]
+
+_DLT_TYPES = {TEXT: "text", INTEGER: "bigint", BOOLEAN: "bool", DATE: "date"}
+
+# dlt stamps its load id on rows given as dicts: by it a file counts as read.
+_LOAD_COLUMNS = ("_dlt_load_id", "_dlt_id")
+
+
+@dlt.source(name="bank", max_table_nesting=0)
+def bank_statements(
+    rows: Mapping[str, Sequence[Row]], lines: Sequence[Path]
+) -> Iterator[DltResource]:
+    """Answer one resource per raw table.
+
+    Args:
+        rows: the rows of each table but that of lines, by its name.
+        lines: parquet files of statement lines.
+    """
+    for table in BANK_TABLES:
+        if table is STATEMENT_LINES:
+            yield _resource(table, [*_batches(lines), table.schema.empty_table()])
+        elif table is STATEMENT_FILES and rows.get(table.name):
+            yield _resource(table, list(rows[table.name]))
+        else:
+            yield _resource(
+                table, [pa.Table.from_pylist(list(rows.get(table.name, ())), table.schema)]
+            )
+
+
+def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches():
+            yield pa.Table.from_batches([batch])
+
+
+def _resource(table: BankTable, items: Any) -> DltResource:  # noqa: ANN401 - arrow or dicts
+    columns: Any = {
+        name: {"name": name, "data_type": _DLT_TYPES[kind], "nullable": name not in table.key}
+        for name, kind in table.columns.items()
+    }
+    if table is STATEMENT_FILES:
+        columns |= {n: {"name": n, "data_type": "text", "nullable": True} for n in _LOAD_COLUMNS}
+        columns["is_gone"]["hard_delete"] = True
+    disposition: Any = {"disposition": "merge", "strategy": "upsert"} if table.key else "replace"
+    keys: Any = {"primary_key": table.key} if table.key else {}
+    resource: DltResource = dlt.resource(
+        items,
+        name=table.name,
+        write_disposition=disposition,
+        columns=columns,
+        file_format="parquet",
+        schema_contract={"tables": "evolve", "columns": "freeze", "data_type": "freeze"},
+        **keys,
+    )
+    return resource
