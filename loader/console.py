@@ -193,6 +193,7 @@ def show_summary(record: RunRecord, settings: Settings) -> None:
     console.print()
     console.print(_payout_table(payouts))
     console.print(_accounts_line(record))
+    _show_bank(record, settings)
     if exceptions:
         _show_exceptions(exceptions, sum(found["count"] for found in record.exceptions))
     for failed in record.failed_tests:
@@ -222,6 +223,32 @@ def _accounts_line(record: RunRecord) -> str:
         f"Requests to Stripe: {record.requests_total:,} "
         f"(the fewest possible: {record.requests_floor_total:,})."
     )
+
+
+def _show_bank(record: RunRecord, settings: Settings) -> None:
+    """Say what was found at the bank, of what could be found, and which files were left out."""
+    for path, reason in record.bank_files_not_whole.items():
+        console.print(f"[yellow]Left out, not whole:[/] {escape(path)}: {escape(reason)}")
+    if not record.bank_coverage:
+        console.print(
+            f"At the bank: no statements (put them into {escape(str(settings.bank_dir))}).",
+            soft_wrap=True,
+        )
+        return
+    for rate in record.bank_match_rates:
+        console.print(
+            f"At the bank, {escape(rate['currency'].upper())}: {rate['matched_payout_count']:,} of "
+            f"{rate['due_payout_count']:,} payouts due and covered by statements "
+            f"({_share(rate['match_rate_by_count'])} by number, "
+            f"{_share(rate['match_rate_by_amount'])} by amount)."
+        )
+    without = record.bank_matches_by_status.get("no_bank_data", 0)
+    console.print(f"Payouts that no statement covers: {without:,}.")
+
+
+def _share(rate: float) -> str:
+    """Answer a share in percent; 100 % is said of all alone."""
+    return "100 %" if rate == 1 else f"{min(rate * 100, 99.9):.1f} %"
 
 
 def _counts(by_status: dict[str, int]) -> str:

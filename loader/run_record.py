@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from loader.duckdb_files import reading
 
 
@@ -70,6 +72,9 @@ class RunRecord:
                 connection.execute(_TRANSACTIONS_BY_STATUS).fetchall()
             )
             self.balances_by_status = dict(connection.execute(_BALANCES_BY_STATUS).fetchall())
+            self.bank_matches_by_status = dict(connection.execute(_PAYOUTS_AT_BANK).fetchall())
+            self.bank_match_rates = _dicts(connection, _MATCH_RATES)
+            self.bank_coverage = _dicts(connection, _BANK_COVERAGE)
             self.exceptions = [
                 {"exception_type": kind, "severity": severity, "count": count}
                 for kind, severity, count in connection.execute(_EXCEPTIONS).fetchall()
@@ -95,6 +100,13 @@ class RunRecord:
         unfinished.replace(path)
 
 
+def _dicts(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    """Answer the rows of a query by the names of its columns."""
+    found = connection.execute(query)
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
 _PAYOUTS_BY_STATUS = """
     select reconciliation_status, count(*)
     from finance.fct_payout_reconciliation
@@ -112,6 +124,32 @@ _TRANSACTIONS_BY_STATUS = """
 _BALANCES_BY_STATUS = """
     select proof_status, count(*)
     from finance.fct_balance_proof
+    group by all
+    order by all
+"""
+
+_PAYOUTS_AT_BANK = """
+    select bank_match_status, count(*)
+    from finance.fct_payout_reconciliation
+    group by all
+    order by all
+"""
+
+_MATCH_RATES = """
+    select
+        currency, due_payout_count, matched_payout_count, match_rate_by_count,
+        due_amount_minor, matched_amount_minor, match_rate_by_amount
+    from finance.fct_bank_match_rates
+    order by currency
+"""
+
+_BANK_COVERAGE = """
+    select
+        bank_account_id, currency,
+        cast(min(period_from_date) as varchar) as covered_from,
+        cast(max(period_through_date) as varchar) as covered_through
+    from finance.fct_bank_statements
+    where is_file_whole
     group by all
     order by all
 """

@@ -103,7 +103,6 @@
         payouts.account_id,
         payouts.payout_id,
         lines.bank_statement_line_id,
-        payouts.payout_count as group_size,
         {{ hashed_id([
             'payouts.bank_pool_id', 'payouts.currency', 'payouts.amount_minor',
             "'" ~ name ~ "'", 'payouts.island_number',

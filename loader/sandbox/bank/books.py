@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from loader.sandbox.bank.accounts import BANK_ACCOUNTS, BankAccount
+from loader.sandbox.bank.formats import Format
 from loader.sandbox.bank.lines import BankLine, BankLines
 from loader.sandbox.bank.statement import BankEntry, BankStatement
 from loader.sandbox.banking_days import day_of
@@ -28,6 +29,13 @@ class BankBook:
     through: date
     """The last day that statements cover: the one before the as-of day."""
     lines: tuple[BankLine, ...]
+
+    @property
+    def covered_through(self) -> date:
+        """The last day that the statements speak of: CSV states no period, only entries."""
+        if self.bank.format is not Format.CSV:
+            return self.through
+        return max((line.entry.posted for line in self.lines), default=self.since)
 
     def statement(self, since: date, through: date) -> BankStatement:
         """Return the statement of a period."""

@@ -6,6 +6,7 @@ Nothing here is matched: each line knows whose it is.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from loader.sandbox.bank.books import BankBook, bank_books
 from loader.sandbox.bank.lines import BankLine, Role, is_bank_transfer
@@ -164,8 +165,11 @@ class _BookTruth:
             return self._status_of_arrived(payout, lines)
         if payout.status_at(now) == "failed":
             return "not_expected"
+        covered_through = self.book.covered_through
+        if arrival <= day_of(now) and arrival + timedelta(_WINDOW_DAYS[0]) > covered_through:
+            return "no_bank_data"
         deadline = after_banking_days(arrival, GRACE_BUSINESS_DAYS)
-        return "overdue" if deadline <= self.book.through else "in_transit"
+        return "overdue" if deadline <= covered_through else "in_transit"
 
     def _status_of_arrived(self, payout: Payout, lines: list[BankLine]) -> str:
         roles = {line.role for line in lines}

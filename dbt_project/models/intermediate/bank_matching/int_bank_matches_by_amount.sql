@@ -1,14 +1,42 @@
--- Payouts and lines of one amount, matched where their numbers agree. An island is a run of payouts
--- and lines in which no two neighbours lie further apart than the window: where it holds as many
--- payouts as lines, the first belongs to the first. In the others, days are looked at one by one,
--- and then what is left of them. Only a payout and a line that are alone in their island are a
--- match by themselves: in the rest, which is which can't be told apart, though the money is right.
+-- Payouts and lines of one amount, matched where their numbers agree. A payout and a line that have
+-- only each other within the window are a match by themselves. Of the others, which is which can't
+-- be told, though the money is right. An island is a run of them in which no two neighbours lie
+-- further apart than the window: where it holds as many payouts as lines, the first belongs to the
+-- first. In the remaining islands, days are looked at one by one, and then what is left of them.
 with
 
 hits as (
 
     select * from {{ ref('int_bank_amounts_alike') }}
     where is_expected and is_eligible
+
+),
+
+hits_counted as (
+
+    select
+        *,
+        count(*) over (partition by account_id, payout_id) as lines_of_payout,
+        count(*) over (partition by bank_statement_line_id) as payouts_of_line
+    from hits
+
+),
+
+alone as (
+
+    select
+        account_id,
+        payout_id,
+        bank_statement_line_id
+    from hits_counted
+    where lines_of_payout = 1 and payouts_of_line = 1
+
+),
+
+others as (
+
+    select * from hits_counted
+    where lines_of_payout > 1 or payouts_of_line > 1
 
 ),
 
@@ -22,7 +50,7 @@ payouts as (
         payout_id,
         destination_id,
         expected_arrival_date
-    from hits
+    from others
 
 ),
 
@@ -35,7 +63,7 @@ lines as (
         bank_account_id,
         bank_statement_line_id,
         posted_date
-    from hits
+    from others
 
 ),
 
@@ -113,7 +141,6 @@ day_pairs as (
         payouts.account_id,
         payouts.payout_id,
         bank_lines.bank_statement_line_id,
-        payouts.payout_count as group_size,
         {{ hashed_id([
             'payouts.bank_pool_id', 'payouts.currency', 'payouts.amount_minor',
             'payouts.event_date',
@@ -164,9 +191,20 @@ select
     account_id,
     payout_id,
     bank_statement_line_id,
+    cast(null as varchar) as group_id,
+    'date_window' as match_rule,
+    'matched' as match_status
+from alone
+
+union all
+
+select
+    account_id,
+    payout_id,
+    bank_statement_line_id,
     group_id,
     'date_window' as match_rule,
-    case when group_size = 1 then 'matched' else 'matched_group' end as match_status
+    'matched_group' as match_status
 from whole_pairs
 
 union all

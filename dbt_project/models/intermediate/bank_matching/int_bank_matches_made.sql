@@ -79,7 +79,8 @@ pairs as (
         account_id,
         payout_id,
         bank_statement_line_id,
-        match_rule || ' ' || group_id as group_id,
+        coalesce(match_rule || ' ' || group_id, 'payout ' || account_id || ' ' || payout_id)
+            as group_id,
         match_rule,
         'rule' as decided_by,
         match_status

@@ -133,14 +133,8 @@ directed as (
         coalesce(payouts.destination_id, '-') as destination_id,
         cast(settled.failed_at as date) as failed_date,
         coalesce(payouts.statement_descriptor, '') as statement_descriptor,
-        case
-            when length({{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }}) >= 8
-                then {{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }}
-        end as trace_name,
-        case
-            when length({{ letters_and_digits('payouts.statement_descriptor') }}) >= 6
-                then {{ letters_and_digits('payouts.statement_descriptor') }}
-        end as descriptor_name,
+        {{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }} as trace_letters,
+        {{ letters_and_digits('payouts.statement_descriptor') }} as descriptor_letters,
         payouts.payout_status = 'canceled'
         or payouts.payout_amount_minor = 0
         or coalesce(payouts.destination_type = 'card', false) as is_never_at_bank,
@@ -164,6 +158,20 @@ directed as (
             ) = pools.bank_pool_id
             and payouts.currency = pools.currency
 
+),
+
+-- A descriptor that several payouts of a pool carry names none of them.
+descriptors as (
+
+    select
+        bank_pool_id,
+        currency,
+        descriptor_letters
+    from directed
+    where length(descriptor_letters) >= 6 and bank_pool_id is not null
+    group by bank_pool_id, currency, descriptor_letters
+    having count(*) = 1
+
 )
 
 select
@@ -176,15 +184,8 @@ select
     directed.destination_id,
     directed.failed_date,
     directed.statement_descriptor,
-    directed.trace_name,
-    -- A descriptor that several payouts of a pool carry names none of them.
-    case
-        when
-            count(*) over (
-                partition by directed.bank_pool_id, directed.currency, directed.descriptor_name
-            ) = 1
-            then directed.descriptor_name
-    end as descriptor_name,
+    case when length(directed.trace_letters) >= 8 then directed.trace_letters end as trace_name,
+    descriptors.descriptor_letters as descriptor_name,
     directed.is_never_at_bank,
     directed.bank_pool_id,
     arrival_days.business_day_number
@@ -192,6 +193,11 @@ select
     grace_days.business_day_number as business_days_through_grace,
     grace_days.calendar_date as grace_ends_date
 from directed
+left join descriptors
+    on
+        directed.bank_pool_id = descriptors.bank_pool_id
+        and directed.currency = descriptors.currency
+        and directed.descriptor_letters = descriptors.descriptor_letters
 left join days as arrival_days
     on
         directed.currency = arrival_days.currency
