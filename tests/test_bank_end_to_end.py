@@ -114,7 +114,7 @@ def test_every_payout_and_line_is_decided_as_the_answer_key_says(
 
 
 def test_what_is_open_at_the_bank_is_a_warning(ran: tuple[Settings, RunRecord]) -> None:
-    settings, record = ran
+    _, record = ran
     assert (record.exit_code, record.failed_tests) == (0, [])
     kinds = {found["exception_type"] for found in record.exceptions}
     assert {"missing_in_bank", "missing_in_stripe", "ambiguous_match"} <= kinds
