@@ -2,7 +2,8 @@
 -- only each other within the window are a match by themselves. Of the others, which is which can't
 -- be told, though the money is right. An island is a run of them in which no two neighbours lie
 -- further apart than the window: where it holds as many payouts as lines, the first belongs to the
--- first. In the remaining islands, days are looked at one by one, and then what is left of them.
+-- first. In the remaining islands, days are looked at one by one, and then what is left of them; a
+-- line of the very day that no other payout could be is a match by itself.
 with
 
 hits as (
@@ -62,7 +63,8 @@ lines as (
         payout_amount_minor as amount_minor,
         bank_account_id,
         bank_statement_line_id,
-        posted_date
+        posted_date,
+        payouts_of_line
     from others
 
 ),
@@ -141,6 +143,7 @@ day_pairs as (
         payouts.account_id,
         payouts.payout_id,
         bank_lines.bank_statement_line_id,
+        bank_lines.payouts_of_line,
         {{ hashed_id([
             'payouts.bank_pool_id', 'payouts.currency', 'payouts.amount_minor',
             'payouts.event_date',
@@ -215,7 +218,7 @@ select
     bank_statement_line_id,
     group_id,
     'same_day' as match_rule,
-    'matched_group' as match_status
+    case when payouts_of_line = 1 then 'matched' else 'matched_group' end as match_status
 from day_pairs
 
 union all
