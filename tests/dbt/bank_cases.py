@@ -13,10 +13,9 @@ from typing import Any
 
 import duckdb
 
-from loader.sources.bank_tables import ACCOUNT_MAPPINGS, MATCH_OVERRIDES, BankTable
+from loader.sources.bank_tables import ACCOUNT_MAPPINGS, MATCH_OVERRIDES, STATEMENTS, BankTable
 from loader.sources.bank_tables import STATEMENT_FILES as FILES
 from loader.sources.bank_tables import STATEMENT_LINES as LINES
-from loader.sources.bank_tables import STATEMENTS
 from loader.sources.batch import Batch
 from tests.dbt.stories import Story, own_row, payout
 from tests.dbt.warehouses import load_raw

@@ -707,7 +707,8 @@ def test_faults_elsewhere_leave_an_account_alone(faulty: Outcome, name: str) -> 
 
 
 def test_every_proof_has_its_fault() -> None:
-    proofs = {path.stem for path in (DBT_PROJECT / "tests").rglob("assert_*.sql")}
+    folders = (DBT_PROJECT / "tests" / name for name in ("conservation", "reconciliation"))
+    proofs = {path.stem for folder in folders for path in folder.glob("assert_*.sql")}
     planted = {name for faults in (FAULTS, LOSSES) for f in faults.values() for name in f.failing}
     assert proofs
     assert proofs <= planted
