@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -75,6 +75,7 @@ class _Reading:
         self._entry: tuple[str, int] | None = None
         self._text = ""
         self._is_report = False
+        self._first_posted: date | None = None
         self.is_begun = False
         """Whether it has an account: a message without one is no statement."""
 
@@ -101,7 +102,18 @@ class _Reading:
         statement = self._statement
         if statement.closing_minor is None and not self._is_report:
             statement.faults.append("it has no closing balance (:62F:): it was cut short")
+        self._set_period()
         yield statement
+
+    def _set_period(self) -> None:
+        """Begin on the day after the opening balance, which was the closing one of that day.
+
+        Some banks date it on the first day of the statement: then its first line says so.
+        """
+        statement = self._statement
+        opened, closed = statement.period_from, statement.period_through
+        if opened is not None and closed is not None and opened < closed:
+            statement.period_from = min(opened + timedelta(days=1), self._first_posted or closed)
 
     def _take_currency(self, value: str) -> None:
         if not self._statement.currency and re.match(r"[A-Z]{3}", value):
@@ -142,6 +154,7 @@ class _Reading:
         except ValueError as error:
             self._statement.add_unreadable(f"line {place}, :61: {error}")
             return
+        self._first_posted = min(self._first_posted or line.posted_date, line.posted_date)
         yield self._statement.add(line)
 
 

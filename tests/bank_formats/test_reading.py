@@ -70,6 +70,19 @@ def test_names_that_a_bank_wrapped_are_whole(tmp_path: Path) -> None:
     assert "ORIG ID:1800948598 DESC DATE:260109, CO ENTRY DESCR:TRANSFER" in line.description
 
 
+def test_an_mt940_begins_on_the_day_after_its_opening_balance(tmp_path: Path) -> None:
+    def first_day(opened: str, entry: str) -> date | None:
+        text = (
+            f":20:1\n:25:1\n:28C:1/1\n:60F:C{opened}EUR1,00\n"
+            f":61:{entry}C1,00NMSCNONREF\n:62F:C260131EUR2,00\n-\n"
+        )
+        return statement_of(written(tmp_path, text)).period_from
+
+    assert first_day("251231", "260105") == date(2026, 1, 1)
+    assert first_day("260101", "260101") == date(2026, 1, 1)  # some banks date it so
+    assert first_day("260131", "260131") == date(2026, 1, 31)
+
+
 # What is changed in which format, and what the reason has to name.
 FAULTS = {
     ("camt", "a cent off"): ("4.75", "4.76", "closing balance"),

@@ -15,7 +15,7 @@ from loader.sandbox.bank.books import BankBook, bank_books
 from loader.sandbox.bank.files import BANK_ACCOUNTS_FILE, bank_files, write_bank_files
 from loader.sandbox.bank.formats import Format
 from loader.sandbox.options import SandboxOptions
-from loader.sandbox.process import SandboxProcess
+from loader.sandbox.process import SandboxProcess, SandboxStartError
 from loader.sandbox.scenario.cast import account_id
 
 from .conftest import AS_OF, STORY
@@ -145,6 +145,16 @@ def test_the_process_writes_the_same_before_it_answers(tmp_path: Path) -> None:
             path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "bank").iterdir()
         }
     assert found == bank_files(STORY)
+
+
+def test_a_folder_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "bank"
+    in_the_way.write_text("a file", encoding="utf-8")
+    with (
+        pytest.raises(SandboxStartError, match="bank statements can't be written"),
+        SandboxProcess(STORY, in_the_way),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("days", [1, 20, 40])

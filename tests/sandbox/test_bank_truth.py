@@ -229,7 +229,7 @@ def test_broken_only_changes_what_stripe_says() -> None:
 
 def test_the_key_holds_on_every_day() -> None:
     found: dict[tuple[str, str], str] = {}
-    for days in range(0, 100, 5):
+    for days in range(0, 100, 8):  # each weekday in turn
         truth = bank_truth_of(replace(STORY, as_of=AS_OF - timedelta(days=90 - days)))
         settled = {"matched_batch", "returned", "ambiguous", "overdue"}
         for key, payout in truth.payouts.items():

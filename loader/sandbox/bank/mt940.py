@@ -1,7 +1,7 @@
 """Writes MT940 (SWIFT) with structured texts, cut after 27 characters wherever that is."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from loader.sandbox.bank.statement import BankEntry, BankStatement, decimal_amount
 
@@ -11,9 +11,9 @@ _NAME = (32, 33)
 
 
 def write_mt940(statement: BankStatement) -> str:
-    """Return one statement; its balances carry the first and the last day of its period."""
+    """Return one statement; it opens with what the day before its period closed with."""
     currency = statement.currency.upper()
-    opening = _balance(statement.opening_minor, currency, statement.since)
+    opening = _balance(statement.opening_minor, currency, statement.since - timedelta(days=1))
     closing = _balance(statement.closing_minor, currency, statement.through)
     lines = [
         f":20:{statement.since:%Y%m}",
