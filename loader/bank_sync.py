@@ -272,8 +272,8 @@ def _statement_row(source_id: str, number: int, statement: Statement) -> Row:
     return {
         "source_id": source_id,
         "statement_number": number,
-        "bank_account_id": statement.account,
-        "currency": statement.currency,
+        "bank_account_id": statement.account or None,
+        "currency": statement.currency or None,
         "opening_minor": statement.opening_minor,
         "closing_minor": statement.closing_minor,
         "sum_minor": statement.sum_minor,

@@ -57,6 +57,7 @@ RULES = {
     "fct_payout_reconciliation.reconciliation_status": ("reconciliation_status",),
     "fct_payout_reconciliation.settlement_status": ("settlement_status",),
     "fct_balance_transactions.attribution_status": ("attribution_status",),
+    "fct_payout_reconciliation.bank_match_status": ("bank_match_status",),
     "fct_reconciliation_exceptions.exception_type": ("exception_type",),
     "fct_reconciliation_exceptions.severity": ("severity",),
     "int_payout_own_rows_checked.own_row_status": ("own_row_status",),

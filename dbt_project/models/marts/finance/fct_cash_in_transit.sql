@@ -22,6 +22,7 @@ select
         as payout_amount,
     in_transit.created_date,
     in_transit.expected_arrival_date,
+    in_transit.reached_bank_date,
     in_transit.payout_status,
     in_transit.settlement_status
 from in_transit

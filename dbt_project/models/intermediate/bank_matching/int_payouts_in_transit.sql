@@ -1,0 +1,90 @@
+-- The payouts that were on their way at the end of a month: off the Stripe balance by then, at the
+-- bank later, and not given back in between. They are at the bank when its statement says so, else
+-- when Stripe says so; one that the statements should have and have not is on its way still.
+with
+
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+settled as (
+
+    select * from {{ ref('int_payouts_settled') }}
+
+),
+
+at_bank as (
+
+    select * from {{ ref('int_payouts_decided_at_bank') }}
+
+),
+
+with_arrival as (
+
+    select
+        payouts.*,
+        case
+            when at_bank.bank_posted_date is not null then at_bank.bank_posted_date
+            when at_bank.bank_match_status != 'overdue' then payouts.expected_arrival_date
+        end as reached_bank_date
+    from payouts
+    inner join at_bank
+        on
+            payouts.account_id = at_bank.account_id
+            and payouts.payout_id = at_bank.payout_id
+
+),
+
+months_touched as (
+
+    select
+        with_arrival.account_id,
+        with_arrival.payout_id,
+        with_arrival.currency,
+        with_arrival.payout_amount_minor,
+        with_arrival.created_date,
+        with_arrival.expected_arrival_date,
+        with_arrival.reached_bank_date,
+        with_arrival.payout_status,
+        settled.settlement_status,
+        cast(settled.failed_at as date) as returned_date,
+        {{ each_month(
+            'with_arrival.created_date',
+            'coalesce(with_arrival.reached_bank_date, ' ~ as_of_date() ~ ')'
+        ) }} as month_start_date
+    from with_arrival
+    inner join settled
+        on
+            with_arrival.account_id = settled.account_id
+            and with_arrival.payout_id = settled.payout_id
+
+),
+
+month_ends as (
+
+    select
+        *,
+        {{ last_day_of_month('month_start_date') }} as month_end_date
+    from months_touched
+
+)
+
+select
+    account_id,
+    month_end_date,
+    payout_id,
+    currency,
+    payout_amount_minor,
+    created_date,
+    expected_arrival_date,
+    reached_bank_date,
+    payout_status,
+    settlement_status
+from month_ends
+where
+    month_end_date <= {{ as_of_date() }}
+    and (reached_bank_date is null or reached_bank_date > month_end_date)
+    and (returned_date is null or returned_date > month_end_date)
+    and not (settlement_status = 'canceled' and returned_date is null)
