@@ -110,7 +110,14 @@ class _Reading:
         }
         if self._stored is None or self._files or not self._are_stored(rows):
             self._load(rows)
+            self._request.warehouse.drop_statement_sources(self._replaced_sources())
         return self._result
+
+    def _replaced_sources(self) -> set[str]:
+        """Answer what stood at the paths that were read anew, or that are gone for good."""
+        stored = self._stored or {}
+        paths = {row["path"] for row in self._files}
+        return {file.source_id for path, file in stored.items() if path in paths}
 
     def _take(self, path: Path) -> None:
         """Read a file, unless what stands there was read before."""

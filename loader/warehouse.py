@@ -5,7 +5,7 @@ The file is opened for the moment of a question only; dlt and dbt open it for th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +129,18 @@ class Warehouse:
                 "(select load_id from bank._dlt_loads where status = 0)"
             ).fetchall()
         return {path: StatementFile(*rest) for path, *rest in rows}
+
+    def drop_statement_sources(self, source_ids: Collection[str]) -> None:
+        """Drop the statements and lines of contents that no path stands for any more."""
+        if not source_ids:
+            return
+        with self.connect() as connection:
+            for table in ("statement_lines", "statements"):
+                connection.execute(
+                    f"delete from bank.{table} where list_contains(?, source_id) "  # noqa: S608
+                    "and source_id not in (select source_id from bank.statement_files)",
+                    [list(source_ids)],
+                )
 
     def rows_of(self, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         """Answer some columns of all rows of a small table."""
