@@ -80,6 +80,7 @@ class _Reading:
         self._element = element
         self._statement = Statement(account="", currency="")
         self._pending = 0
+        self._counted = {"TtlCdtNtries": (0, 0), "TtlDbtNtries": (0, 0)}
         self._balances: dict[str, list[tuple[date | None, int]]] = {}
 
     def take(self, element: Element) -> StatementLine | Statement | None:
@@ -105,6 +106,9 @@ class _Reading:
             statement.add_unreadable(f"entry {number}: {error}")
             return None
         self._pending += not line.is_booked
+        side = "TtlCdtNtries" if line.amount_minor > 0 else "TtlDbtNtries"
+        count, units = self._counted[side]
+        self._counted[side] = (count + 1, units + abs(line.amount_minor))
         fault = _batch_fault(element, line)
         if fault is not None:
             statement.faults.append(f"entry {number}: {fault}")
@@ -132,7 +136,28 @@ class _Reading:
                 statement.faults.append(
                     f"it says that it has {int(stated)} entries, and holds {statement.lines}"
                 )
+        for side, counted in self._counted.items():
+            self._hold_total(side, counted)
         return statement
+
+    def _hold_total(self, side: str, counted: tuple[int, int]) -> None:
+        """Hold the credits or the debits against what the file says of them.
+
+        Whether pending entries are among them no bank says: where there are some, it is left.
+        """
+        stated = _text(self._element, f"TxsSummry/{side}/Sum")
+        if stated is None or self._pending:
+            return
+        try:
+            units = minor_units(stated, self._statement.currency)
+        except ValueError as error:
+            self._statement.faults.append(f"{side}: {error}")
+            return
+        if units != counted[1]:
+            self._statement.faults.append(
+                f"{side}: it says that they add up to {units}, and they make {counted[1]} (minor "
+                "units)"
+            )
 
     def _identified(self, with_amount: Element) -> Statement:
         """Answer the statement, its account and currency filled as soon as they are known."""

@@ -36,6 +36,9 @@ _LONGEST_LINE = 65
 
 _SUBFIELD = re.compile(r"\?(\d\d)")
 _NAME_SUBFIELDS = ("32", "33")
+# How many, in which currency, how much.
+_TOTAL = re.compile(r"(\d{1,5})([A-Z]{3})(\d+,\d*)")
+
 _CODE_WORD = re.compile(r"/(EREF|REMI|NAME|ORDP|BENM|MARF|PREF)/")
 
 
@@ -76,6 +79,8 @@ class _Reading:
         self._text = ""
         self._is_report = False
         self._first_posted: date | None = None
+        self._counted = {"C": (0, 0), "D": (0, 0)}
+        self._stated: list[tuple[str, int, str, int]] = []
         self.is_begun = False
         """Whether it has an account: a message without one is no statement."""
 
@@ -93,6 +98,8 @@ class _Reading:
             self._take_currency(value)
         elif tag in _OPENINGS | _CLOSINGS:
             self._take_balance(tag, value, place)
+        elif tag in {"90C", "90D"}:
+            self._take_total(tag[-1], value, place)
         elif tag == "61":
             self._entry = (value, place)
 
@@ -103,7 +110,27 @@ class _Reading:
         if statement.closing_minor is None and not self._is_report:
             statement.faults.append("it has no closing balance (:62F:): it was cut short")
         self._set_period()
+        for side, count, amount, place in self._stated:
+            self._hold_total(side, count, amount, place)
         yield statement
+
+    def _take_total(self, side: str, value: str, place: int) -> None:
+        """Note how many credits or debits there should be, and what they add up to."""
+        found = _TOTAL.fullmatch(value.strip())
+        if found is None:
+            self._statement.faults.append(f"line {place}, :90{side}: '{value[:60]}' is no total")
+            return
+        self._take_currency(found[2])
+        self._stated.append((side, int(found[1]), found[3], place))
+
+    def _hold_total(self, side: str, count: int, amount: str, place: int) -> None:
+        counted = self._counted[side]
+        stated = (count, minor_units(amount, self._statement.currency, ","))
+        if counted != stated:
+            self._statement.faults.append(
+                f"line {place}, :90{side}: it says {stated[0]} entries of {stated[1]} in all, and "
+                f"holds {counted[0]} of {counted[1]} (minor units)"
+            )
 
     def _set_period(self) -> None:
         """Begin on the day after the opening balance, which was the closing one of that day.
@@ -155,6 +182,9 @@ class _Reading:
             self._statement.add_unreadable(f"line {place}, :61: {error}")
             return
         self._first_posted = min(self._first_posted or line.posted_date, line.posted_date)
+        side = "C" if line.amount_minor > 0 else "D"
+        count, units = self._counted[side]
+        self._counted[side] = (count + 1, units + abs(line.amount_minor))
         yield self._statement.add(line)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,34 @@ def test_an_mt940_begins_on_the_day_after_its_opening_balance(tmp_path: Path) ->
     assert first_day("251231", "260105") == date(2026, 1, 1)
     assert first_day("260101", "260101") == date(2026, 1, 1)  # some banks date it so
     assert first_day("260131", "260131") == date(2026, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("totals", "whole"),
+    [
+        (":90D:1EUR2,50\n:90C:2EUR7,00\n", True),
+        (":90D:1EUR2,50\n:90C:3EUR7,00\n", False),
+        (":90D:1EUR2,51\n:90C:2EUR7,00\n", False),
+        (":90D:none\n", False),
+    ],
+)
+def test_an_mt942_is_held_against_its_own_totals(totals: str, whole: bool, tmp_path: Path) -> None:
+    text = (
+        ":20:1\n:25:1\n:28C:1/1\n:34F:EUR0,\n:13D:2601051200+0100\n"
+        ":61:2601050105C3,00NMSCNONREF\n:61:2601050105C4,00NMSCNONREF\n"
+        f":61:2601050105D2,50NMSCNONREF\n{totals}-\n"
+    )
+    statement = statement_of(written(tmp_path, text))
+    assert (statement.whole, statement.lines) == (whole, 3)
+
+
+@pytest.mark.parametrize(("off", "whole"), [("0", True), ("0.01", False), ("nan", False)])
+def test_a_camt_is_held_against_its_own_sums(off: str, whole: bool, tmp_path: Path) -> None:
+    text = FILES["camt"]
+    came = sum(units for units in AMOUNTS if units > 0)
+    total = f"<TtlCdtNtries><Sum>{Decimal(came) / 100 + Decimal(off)}</Sum></TtlCdtNtries>"
+    path = written(tmp_path, text.replace("<TxsSummry>", f"<TxsSummry>{total}"))
+    assert statement_of(path).whole is whole
 
 
 # What is changed in which format, and what the reason has to name.
