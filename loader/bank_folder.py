@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,9 @@ READER_VERSION = 1
 _PROFILE_SUFFIX = ".profile.yml"
 
 _MAPPING_COLUMNS = ("account_id", "destination_id", "currency", "bank_account_id", "marker")
+# Where the cells of a row go that the header has no columns for.
+_BEYOND_COLUMNS = ""
+
 _OVERRIDE_COLUMNS = ("account_id", "payout_id", "bank_statement_line_id", "note")
 
 CsvRow = dict[str, Any]
@@ -30,13 +36,31 @@ CsvRow = dict[str, Any]
 def statement_files(folder: Path) -> list[Path]:
     """Answer every file below a folder that should be a statement, in the order of their paths.
 
-    Hidden files, CSV profiles and the user's own two CSVs are none.
+    Hidden files, CSV profiles and the user's own two CSVs are none. A folder that this user may not
+    look into is answered like a file that may not be read.
+
+    Raises:
+        OSError: the folder itself can't be read.
     """
+    if folder.exists():
+        os.scandir(folder).close()
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and not _is_known_otherwise(path.relative_to(folder))
+        if not _is_known_otherwise(path.relative_to(folder)) and _is_to_be_read(path)
     )
+
+
+def _is_to_be_read(path: Path) -> bool:
+    try:
+        return path.is_file() or (path.is_dir() and not os.access(path, os.R_OK | os.X_OK))
+    except PermissionError:
+        return True
+
+
+def storable(text: str) -> str:
+    """Answer a text as UTF-8 can hold it: names of files may be bytes of another encoding."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_known_otherwise(path: Path) -> bool:
@@ -52,7 +76,8 @@ def source_id_of(path: Path, profiles: Sequence[Path]) -> str:
     """Answer what a file's content is known by: it changes with the profiles and the readers."""
     digest = hashlib.sha256(f"{READER_VERSION}".encode())
     for profile in profiles:
-        digest.update(profile.read_bytes())
+        with suppress(OSError):  # that it can't be read is told when it is needed
+            digest.update(profile.read_bytes())
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
@@ -96,23 +121,52 @@ def _rows(path: Path, columns: tuple[str, ...], required: tuple[str, ...]) -> It
     """Yield the rows of a CSV; empty cells and columns are none."""
     if not path.exists():
         return
+    text = io.StringIO(_text_of(path), newline="")
+    reader = csv.DictReader(text, restkey=_BEYOND_COLUMNS, strict=True)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            unknown = sorted(set(reader.fieldnames or ()) - set(columns))
-            if unknown:
-                raise SettingsError(
-                    f"{path} has a column {unknown[0]}; it may have {', '.join(columns)}"
-                )
-            for cells in reader:
-                row: CsvRow = {"line_number": reader.line_num}
-                row |= {name: (cells.get(name) or "").strip() or None for name in columns}
-                for name in required:
-                    if row[name] is None:
-                        raise SettingsError(f"{path}, line {reader.line_num}: {name} is empty")
-                yield row
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is no CSV in UTF-8: {error}") from None
+        _check_columns(path, reader.fieldnames or (), columns)
+        for cells in reader:
+            yield _row(f"{path}, line {reader.line_num}", reader.line_num, cells, columns, required)
+    except csv.Error as error:
+        raise SettingsError(f"{path}, line {reader.line_num}: it is no CSV: {error}") from None
+
+
+def _text_of(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = raw.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path}, line {place}: it is no UTF-8: {error.reason}") from None
+
+
+def _check_columns(path: Path, found: Sequence[str], columns: tuple[str, ...]) -> None:
+    for place, name in enumerate(found):
+        if name not in columns:
+            said = f"a column {name}" if name else "a column without a name"
+            raise SettingsError(f"{path}, line 1: it has {said}; it may have {', '.join(columns)}")
+        if name in found[:place]:
+            raise SettingsError(f"{path}, line 1: it has the column {name} twice")
+
+
+def _row(
+    where: str,
+    line_number: int,
+    cells: dict[str, Any],
+    columns: tuple[str, ...],
+    required: tuple[str, ...],
+) -> CsvRow:
+    if any(cell.strip() for cell in cells.get(_BEYOND_COLUMNS, ())):
+        raise SettingsError(f"{where}: it has more cells than columns: put quotes around a comma")
+    row: CsvRow = {"line_number": line_number}
+    row |= {name: (cells.get(name) or "").strip() or None for name in columns}
+    for name in required:
+        if row[name] is None:
+            raise SettingsError(f"{where}: {name} is empty")
+    return row
 
 
 def _check_one_account_each(path: Path, rows: Sequence[CsvRow]) -> None:

@@ -18,8 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from loader.bank_folder import read_mappings, read_overrides, source_id_of, statement_files
-from loader.bank_formats.reading import profile_paths_for, profiles_for, read_statements
+from loader.bank_folder import (
+    read_mappings,
+    read_overrides,
+    source_id_of,
+    statement_files,
+    storable,
+)
+from loader.bank_formats.csv_profile import CsvProfile, load_profile
+from loader.bank_formats.reading import profile_paths_for, read_statements
 from loader.bank_formats.statement import Statement, StatementLine, UnreadableStatementError
 from loader.sources.bank_statements import bank_statements
 from loader.sources.bank_tables import (
@@ -36,6 +43,12 @@ Row = dict[str, Any]
 
 # Lines held in memory at once.
 _LINES_IN_CHUNK = 20_000
+
+# A file, or a folder, that this user may not look into.
+_NOT_PERMITTED = (PermissionError, IsADirectoryError)
+
+# What a reader, YAML or arrow may stumble over in what others wrote; it costs that file alone.
+_TRIPPED = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
 # How a source of another feed is marked; its rows are never ours to touch.
 OTHER_FEED = "feed"
@@ -87,6 +100,7 @@ class _Reading:
     def __init__(self, request: BankRequest, spool: Path) -> None:
         self._request = request
         self._spool = spool
+        self._profiles = _Profiles()
         self._stored = request.warehouse.statement_files()
         self._known = {} if request.full or self._stored is None else self._stored
         self._loaded_sources = {file.source_id for file in self._known.values()}
@@ -100,8 +114,8 @@ class _Reading:
         mappings, overrides = read_mappings(folder), read_overrides(folder)
         for path in statement_files(folder):
             self._take(path)
-        if self._request.full:
-            self._forget_gone()
+        standing = self._standing()
+        self._forget(standing)
         rows = {
             STATEMENT_FILES.name: self._files,
             STATEMENTS.name: self._statements,
@@ -110,78 +124,75 @@ class _Reading:
         }
         if self._stored is None or self._files or not self._are_stored(rows):
             self._load(rows)
-            self._request.warehouse.drop_statement_sources(self._replaced_sources())
+            # What stood at the paths that were read anew, or that are gone for good.
+            paths = {row["path"] for row in self._files}
+            replaced = {source_id for path, source_id, _ in standing if path in paths}
+            self._request.warehouse.drop_statement_sources(replaced)
         return self._result
 
-    def _replaced_sources(self) -> set[str]:
-        """Answer what stood at the paths that were read anew, or that are gone for good."""
-        stored = self._stored or {}
-        paths = {row["path"] for row in self._files}
-        return {file.source_id for path, file in stored.items() if path in paths}
+    def _standing(self) -> list[tuple[str, str, str | None]]:
+        """Answer path, content and format of all files stored, also those half loaded."""
+        if self._stored is None:
+            return []
+        columns = ["path", "source_id", "format"]
+        rows = self._request.warehouse.rows_of("bank.statement_files", columns)
+        return [(path, source_id, file_format) for path, source_id, file_format in rows]
 
     def _take(self, path: Path) -> None:
         """Read a file, unless what stands there was read before."""
-        name = path.relative_to(self._request.folder).as_posix()
-        self._result.files += 1
+        name = storable(path.relative_to(self._request.folder).as_posix())
         try:
-            source_id = source_id_of(path, profile_paths_for(path))
-        except PermissionError:
+            profiles = [] if _is_recognised(path) else self._profiles.paths_for(path)
+            source_id = source_id_of(path, profiles)
+        except _NOT_PERMITTED:
             source_id = f"not permitted: {name}"
+        except FileNotFoundError:  # it was moved away since the folder was listed
+            return
         known = self._known.get(name)
         if known is None or known.source_id != source_id:
             reason = self._read(path, name, source_id)
         else:
             reason = known.reason
+        self._result.files += 1
         if reason is not None:
             self._result.not_whole[name] = reason
 
     def _read(self, path: Path, name: str, source_id: str) -> str | None:
         """Read a file to its end; answer why it is not whole, if it is not."""
-        file_format, reason = None, None
-        statements: list[Statement] = []
-        spooled = _SpooledLines(self._spool / f"{len(self._files)}.parquet", source_id)
-        try:
-            file_format, items = _opened(path)
-            for item in items:
-                if isinstance(item, Statement):
-                    statements.append(item)
-                else:
-                    spooled.add(item)
-        except UnreadableStatementError as error:
-            reason = str(error)
-        except PermissionError:
-            reason = "this user may not read it"
-        spooled.close()
-        reason = reason or next((s.reason for s in statements if s.reason is not None), None)
+        content = _Content(_SpooledLines(self._spool / f"{len(self._files)}.parquet", source_id))
+        reason = content.read(path, self._profiles)
         self._result.files_read += 1
         if source_id not in self._loaded_sources:
             self._loaded_sources.add(source_id)
             self._statements += [
                 _statement_row(source_id, number, statement)
-                for number, statement in enumerate(statements, start=1)
+                for number, statement in enumerate(content.statements, start=1)
             ]
-            if reason is None and spooled.count:
-                self._lines.append(spooled.path)
-                self._result.lines_loaded += spooled.count
+            if reason is None and content.lines.count:
+                self._lines.append(content.lines.path)
+                self._result.lines_loaded += content.lines.count
         self._files.append(
             {
                 "path": name,
                 "source_id": source_id,
-                "format": file_format,
+                "format": content.format,
                 "is_whole": reason is None,
                 "reason": reason,
-                "statement_count": len(statements),
-                "line_count": sum(statement.lines for statement in statements),
-                "byte_count": path.stat().st_size,
+                "statement_count": len(content.statements),
+                "line_count": sum(statement.lines for statement in content.statements),
+                "byte_count": content.byte_count,
             }
         )
         return reason
 
-    def _forget_gone(self) -> None:
+    def _forget(self, standing: list[tuple[str, str, str | None]]) -> None:
+        """Forget files that are gone: those half loaded, and all of them if everything is read."""
         here = {row["path"] for row in self._files}
-        for path, file in (self._stored or {}).items():
-            if path not in here and file.format != OTHER_FEED:
-                self._files.append({"path": path, "source_id": file.source_id, "is_gone": True})
+        for path, source_id, file_format in standing:
+            is_half_loaded = path not in (self._stored or {})
+            if path not in here and file_format != OTHER_FEED:
+                if is_half_loaded or self._request.full:
+                    self._files.append({"path": path, "source_id": source_id, "is_gone": True})
 
     def _are_stored(self, rows: dict[str, list[Row]]) -> bool:
         """Tell whether what the user said is what the warehouse holds."""
@@ -212,16 +223,80 @@ class _Reading:
             ) from failure
 
 
-def _opened(path: Path) -> tuple[str, Iterator[StatementLine | Statement]]:
-    """Recognise a file; a CSV profile that is wrong matters only to a CSV."""
+class _Profiles:
+    """The CSV profiles of files; each folder is looked through once."""
+
+    def __init__(self) -> None:
+        self._paths: dict[Path, list[Path]] = {}
+        self._loaded: dict[Path, CsvProfile] = {}
+
+    def paths_for(self, path: Path) -> list[Path]:
+        """Answer where a file's profiles lie, the nearest first."""
+        folder = path.resolve().parent
+        if folder not in self._paths:
+            self._paths[folder] = profile_paths_for(path)
+        return self._paths[folder]
+
+    def of(self, path: Path) -> list[CsvProfile]:
+        """Answer a file's profiles, the nearest first.
+
+        Raises:
+            UnreadableStatementError: one of them is no profile, or can't be read.
+        """
+        return [self._profile(file) for file in self.paths_for(path)]
+
+    def _profile(self, file: Path) -> CsvProfile:
+        if file not in self._loaded:
+            try:
+                self._loaded[file] = load_profile(file)
+            except OSError as error:
+                raise UnreadableStatementError(f"{file} can't be read: {error.strerror}") from None
+            except _TRIPPED as error:
+                raise UnreadableStatementError(f"{file} is no profile: {error}") from None
+        return self._loaded[file]
+
+
+def _is_recognised(path: Path) -> bool:
+    """Tell whether a file's format is known without a profile."""
     try:
-        profiles, broken = profiles_for(path), None
-    except UnreadableStatementError as error:
-        profiles, broken = [], error
-    try:
-        return read_statements(path, profiles)
-    except UnreadableStatementError as error:
-        raise broken or error from None
+        read_statements(path, [])
+    except UnreadableStatementError:
+        return False
+    return True
+
+
+class _Content:
+    """What one file holds, its lines on disk."""
+
+    def __init__(self, lines: _SpooledLines) -> None:
+        self.lines = lines
+        self.statements: list[Statement] = []
+        self.format: str | None = None
+        self.byte_count: int | None = None
+
+    def read(self, path: Path, profiles: _Profiles) -> str | None:
+        """Read a file to its end; answer why it is not whole, if it is not."""
+        try:
+            self._read(path, profiles)
+        except UnreadableStatementError as error:
+            return storable(str(error))
+        except _NOT_PERMITTED:
+            return "this user may not read it"
+        except _TRIPPED as error:
+            return storable(f"it can't be read: {error}")
+        return next((s.reason for s in self.statements if s.reason is not None), None)
+
+    def _read(self, path: Path, profiles: _Profiles) -> None:
+        self.byte_count = path.stat().st_size
+        # A CSV profile that is wrong matters to nothing that is recognised without one.
+        known = [] if _is_recognised(path) else profiles.of(path)
+        self.format, items = read_statements(path, known)
+        for item in items:
+            if isinstance(item, Statement):
+                self.statements.append(item)
+            else:
+                self.lines.add(item)
+        self.lines.close()
 
 
 class _SpooledLines:

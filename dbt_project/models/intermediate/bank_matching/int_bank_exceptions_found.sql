@@ -213,7 +213,8 @@ payout_exceptions as (
         'return_missing' as exception_type,
         bank_statement_line_id,
         'Stripe calls the payout of ' || payout_text || ' failed, but its money came to the bank '
-        || 'on ' || cast(bank_posted_date as varchar) || ', and no line takes it away again.'
+        || 'on ' || cast(bank_posted_date as varchar)
+        || ', and no line is known to take it away again.'
             as explanation
     from payout_evidence
     where is_return_missing

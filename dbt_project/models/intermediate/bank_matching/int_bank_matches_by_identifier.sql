@@ -51,7 +51,6 @@ open_lines as (
 
 ),
 
--- A bank may cut a descriptor to ten characters.
 hits as (
 
     select
@@ -74,10 +73,7 @@ hits as (
         and (
             open_lines.line_letters like '%' || payouts.trace_name || '%'
             or open_lines.line_letters like '%' || payouts.descriptor_name || '%'
-            or open_lines.line_letters
-            like '%' || {{ letters_and_digits('left(payouts.statement_descriptor, 10)') }} || '%'
-            and payouts.descriptor_name is not null
-            and length({{ letters_and_digits('left(payouts.statement_descriptor, 10)') }}) >= 6
+            or open_lines.line_letters like '%' || payouts.cut_descriptor_name || '%'
         )
 
 ),

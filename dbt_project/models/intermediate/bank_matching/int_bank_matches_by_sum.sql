@@ -16,6 +16,13 @@ lines as (
 
 ),
 
+alike as (
+
+    select * from {{ ref('int_bank_amounts_alike') }}
+    where is_expected and is_eligible
+
+),
+
 by_hand as (
 
     select * from {{ ref('int_bank_matches_by_hand') }}
@@ -67,16 +74,50 @@ accounts_with_marker as (
 
 ),
 
+-- An equal amount says more than a sum, also where nobody can tell whose it is.
+contested as (
+
+    select
+        alike.account_id,
+        alike.payout_id,
+        alike.bank_statement_line_id
+    from alike
+    left join taken as taken_payouts
+        on
+            alike.account_id = taken_payouts.account_id
+            and alike.payout_id = taken_payouts.payout_id
+    left join taken as taken_lines
+        on alike.bank_statement_line_id = taken_lines.bank_statement_line_id
+    where taken_payouts.payout_id is null and taken_lines.bank_statement_line_id is null
+
+),
+
+out_of_sums as (
+
+    select
+        account_id,
+        payout_id,
+        bank_statement_line_id
+    from taken
+    union all
+    select
+        account_id,
+        payout_id,
+        bank_statement_line_id
+    from contested
+
+),
+
 open_payouts as (
 
     select payouts.*
     from payouts
-    left join taken
+    left join out_of_sums
         on
-            payouts.account_id = taken.account_id
-            and payouts.payout_id = taken.payout_id
+            payouts.account_id = out_of_sums.account_id
+            and payouts.payout_id = out_of_sums.payout_id
     where
-        taken.payout_id is null
+        out_of_sums.payout_id is null
         and payouts.bank_pool_id is not null
         and not payouts.is_never_at_bank
         and payouts.payout_status != 'failed'
@@ -87,16 +128,18 @@ open_lines as (
 
     select lines.*
     from lines
-    left join taken on lines.bank_statement_line_id = taken.bank_statement_line_id
+    left join out_of_sums
+        on lines.bank_statement_line_id = out_of_sums.bank_statement_line_id
     left join accounts_with_marker on lines.bank_account_id = accounts_with_marker.bank_account_id
     where
-        taken.bank_statement_line_id is null
+        out_of_sums.bank_statement_line_id is null
         and lines.is_booked
         and not lines.is_ignored
         and (lines.is_marked or accounts_with_marker.bank_account_id is null)
 
 ),
 
+-- Signed amounts: what comes in and what goes out are two sums.
 batches as (
 
     select
@@ -105,11 +148,16 @@ batches as (
         currency,
         destination_id,
         expected_arrival_date,
-        {{ hashed_id(['account_id', 'currency', 'destination_id', 'expected_arrival_date']) }}
-            as group_id,
+        payout_amount_minor > 0 as is_credit,
+        {{ hashed_id([
+            'account_id', 'currency', 'destination_id', 'expected_arrival_date',
+            'payout_amount_minor > 0',
+        ]) }} as group_id,
         cast(sum(payout_amount_minor) as bigint) as amount_minor
     from open_payouts
-    group by bank_pool_id, account_id, currency, destination_id, expected_arrival_date
+    group by
+        bank_pool_id, account_id, currency, destination_id, expected_arrival_date,
+        payout_amount_minor > 0
     having count(*) > 1
 
 ),
@@ -131,7 +179,6 @@ batch_hits as (
 
 ),
 
--- Signed amounts: what came in and what went out on a day are two sums.
 days as (
 
     select
@@ -185,6 +232,7 @@ found as (
             and batches.currency = payouts.currency
             and batches.destination_id = payouts.destination_id
             and batches.expected_arrival_date = payouts.expected_arrival_date
+            and batches.is_credit = (payouts.payout_amount_minor > 0)
 
     union all
 

@@ -135,6 +135,7 @@ directed as (
         coalesce(payouts.statement_descriptor, '') as statement_descriptor,
         {{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }} as trace_letters,
         {{ letters_and_digits('payouts.statement_descriptor') }} as descriptor_letters,
+        {{ letters_and_digits('left(payouts.statement_descriptor, 10)') }} as cut_letters,
         payouts.payout_status = 'canceled'
         or payouts.payout_amount_minor = 0
         or coalesce(payouts.destination_type = 'card', false) as is_never_at_bank,
@@ -172,6 +173,20 @@ descriptors as (
     group by bank_pool_id, currency, descriptor_letters
     having count(*) = 1
 
+),
+
+-- ACH leaves ten characters of it.
+cut_descriptors as (
+
+    select
+        bank_pool_id,
+        currency,
+        cut_letters
+    from directed
+    where length(cut_letters) >= 6 and bank_pool_id is not null
+    group by bank_pool_id, currency, cut_letters
+    having count(*) = 1
+
 )
 
 select
@@ -186,6 +201,7 @@ select
     directed.statement_descriptor,
     case when length(directed.trace_letters) >= 8 then directed.trace_letters end as trace_name,
     descriptors.descriptor_letters as descriptor_name,
+    cut_descriptors.cut_letters as cut_descriptor_name,
     directed.is_never_at_bank,
     directed.bank_pool_id,
     arrival_days.business_day_number
@@ -198,6 +214,11 @@ left join descriptors
         directed.bank_pool_id = descriptors.bank_pool_id
         and directed.currency = descriptors.currency
         and directed.descriptor_letters = descriptors.descriptor_letters
+left join cut_descriptors
+    on
+        directed.bank_pool_id = cut_descriptors.bank_pool_id
+        and directed.currency = cut_descriptors.currency
+        and directed.cut_letters = cut_descriptors.cut_letters
 left join days as arrival_days
     on
         directed.currency = arrival_days.currency
