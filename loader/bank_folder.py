@@ -53,7 +53,9 @@ def statement_files(folder: Path) -> list[Path]:
 
 def _is_to_be_read(path: Path) -> bool:
     try:
-        return path.is_file() or (path.is_dir() and not os.access(path, os.R_OK | os.X_OK))
+        if path.is_dir():
+            os.scandir(path).close()
+        return path.is_file()
     except PermissionError:
         return True
 
@@ -128,7 +130,10 @@ def _rows(path: Path, columns: tuple[str, ...], required: tuple[str, ...]) -> It
         for cells in reader:
             yield _row(f"{path}, line {reader.line_num}", reader.line_num, cells, columns, required)
     except csv.Error as error:
-        raise SettingsError(f"{path}, line {reader.line_num}: it is no CSV: {error}") from None
+        # What it stumbled over is a row that may begin on a line before.
+        begun, ended = reader.line_num + 1, reader.reader.line_num
+        lines = f"line {ended}" if begun >= ended else f"lines {begun} to {ended}"
+        raise SettingsError(f"{path}, {lines}: it is no CSV: {error}") from None
 
 
 def _text_of(path: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,8 +46,14 @@ _LINES_IN_CHUNK = 20_000
 # A file, or a folder, that this user may not look into.
 _NOT_PERMITTED = (PermissionError, IsADirectoryError)
 
+# What the content of such a file is known by, with its path.
+_NOTHING_READ = "not permitted: "
+
 # What a reader, YAML or arrow may stumble over in what others wrote; it costs that file alone.
 _TRIPPED = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+
+# Of BIGINT.
+_MOST_MINOR_UNITS = 2**63 - 1
 
 # How a source of another feed is marked; its rows are never ours to touch.
 OTHER_FEED = "feed"
@@ -103,6 +108,7 @@ class _Reading:
         self._profiles = _Profiles()
         self._stored = request.warehouse.statement_files()
         self._known = {} if request.full or self._stored is None else self._stored
+        self._here: set[str] = set()
         self._loaded_sources = {file.source_id for file in self._known.values()}
         self._files: list[Row] = []
         self._statements: list[Row] = []
@@ -145,9 +151,10 @@ class _Reading:
             profiles = [] if _is_recognised(path) else self._profiles.paths_for(path)
             source_id = source_id_of(path, profiles)
         except _NOT_PERMITTED:
-            source_id = f"not permitted: {name}"
+            source_id = f"{_NOTHING_READ}{name}"
         except FileNotFoundError:  # it was moved away since the folder was listed
             return
+        self._here.add(name)
         known = self._known.get(name)
         if known is None or known.source_id != source_id:
             reason = self._read(path, name, source_id)
@@ -186,13 +193,14 @@ class _Reading:
         return reason
 
     def _forget(self, standing: list[tuple[str, str, str | None]]) -> None:
-        """Forget files that are gone: those half loaded, and all of them if everything is read."""
-        here = {row["path"] for row in self._files}
-        for path, source_id, file_format in standing:
-            is_half_loaded = path not in (self._stored or {})
-            if path not in here and file_format != OTHER_FEED:
-                if is_half_loaded or self._request.full:
-                    self._files.append({"path": path, "source_id": source_id, "is_gone": True})
+        """Forget files that are gone: those never read whole, and all if everything is read."""
+        stored = {} if self._request.full or self._stored is None else self._stored
+        kept = {path for path, file in stored.items() if _NOTHING_READ not in file.source_id}
+        self._files += [
+            {"path": path, "source_id": source_id, "is_gone": True}
+            for path, source_id, file_format in standing
+            if path not in kept | self._here and file_format != OTHER_FEED
+        ]
 
     def _are_stored(self, rows: dict[str, list[Row]]) -> bool:
         """Tell whether what the user said is what the warehouse holds."""
@@ -284,7 +292,7 @@ class _Content:
             return "this user may not read it"
         except _TRIPPED as error:
             return storable(f"it can't be read: {error}")
-        return next((s.reason for s in self.statements if s.reason is not None), None)
+        return next((reason for reason in map(_reason, self.statements) if reason), None)
 
     def _read(self, path: Path, profiles: _Profiles) -> None:
         self.byte_count = path.stat().st_size
@@ -297,6 +305,13 @@ class _Content:
             else:
                 self.lines.add(item)
         self.lines.close()
+
+
+def _reason(statement: Statement) -> str | None:
+    """Answer why a statement is not whole; none if it is."""
+    if abs(statement.sum_minor) > _MOST_MINOR_UNITS:
+        return f"its lines add up to {statement.sum_minor}, which is too much to be money"
+    return None if statement.reason is None else storable(statement.reason)
 
 
 class _SpooledLines:
@@ -358,10 +373,10 @@ def _statement_row(source_id: str, number: int, statement: Statement) -> Row:
         "currency": statement.currency or None,
         "opening_minor": statement.opening_minor,
         "closing_minor": statement.closing_minor,
-        "sum_minor": statement.sum_minor,
+        "sum_minor": None if abs(statement.sum_minor) > _MOST_MINOR_UNITS else statement.sum_minor,
         "line_count": statement.lines,
         "period_from": statement.period_from,
         "period_through": statement.period_through,
-        "is_whole": statement.whole,
-        "reason": statement.reason,
+        "is_whole": _reason(statement) is None,
+        "reason": _reason(statement),
     }

@@ -42,6 +42,7 @@ def reaches(part: str, targets: tuple[str, ...]) -> list[str]:
 # Each step may know the ones before it, never a later one.
 STEPS = (
     "settings",
+    "bank_folder",
     "stripe_api",
     "bank_formats",
     "duckdb_files",
@@ -50,6 +51,7 @@ STEPS = (
     "warehouse",
     "sources",
     "sync",
+    "bank_sync",
     "build",
     "publish",
     "exports",
