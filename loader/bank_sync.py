@@ -49,8 +49,8 @@ _NOT_PERMITTED = (PermissionError, IsADirectoryError)
 # What the content of such a file is known by, with its path.
 _NOTHING_READ = "not permitted: "
 
-# What a reader, YAML or arrow may stumble over in what others wrote; it costs that file alone.
-_TRIPPED = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+# What arrow can't hold of a file; it costs that file alone.
+_NOT_HELD = (ValueError, ArithmeticError)
 
 # Of BIGINT.
 _MOST_MINOR_UNITS = 2**63 - 1
@@ -255,12 +255,7 @@ class _Profiles:
 
     def _profile(self, file: Path) -> CsvProfile:
         if file not in self._loaded:
-            try:
-                self._loaded[file] = load_profile(file)
-            except OSError as error:
-                raise UnreadableStatementError(f"{file} can't be read: {error.strerror}") from None
-            except _TRIPPED as error:
-                raise UnreadableStatementError(f"{file} is no profile: {error}") from None
+            self._loaded[file] = load_profile(file)
         return self._loaded[file]
 
 
@@ -290,7 +285,7 @@ class _Content:
             return storable(str(error))
         except _NOT_PERMITTED:
             return "this user may not read it"
-        except _TRIPPED as error:
+        except _NOT_HELD as error:
             return storable(f"it can't be read: {error}")
         return next((reason for reason in map(_reason, self.statements) if reason), None)
 

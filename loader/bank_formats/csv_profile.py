@@ -68,7 +68,7 @@ class CsvProfile(BaseModel):
     account: str | None = None
     """The account's name, where no column has it."""
     currency: str | None = None
-    delimiter: str = ","
+    delimiter: str = Field(",", min_length=1, max_length=1)
     encoding: str | None = None
     """None: UTF-8, else what Windows writes."""
     skip_rows: int = 0
@@ -273,9 +273,11 @@ def load_profile(path: Path) -> CsvProfile:
     """
     try:
         return CsvProfile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UnreadableStatementError(f"{path} is no YAML: {error}") from None
+    except OSError as error:
+        raise UnreadableStatementError(f"{path} can't be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the profile"
         raise UnreadableStatementError(f"{path}: {place}: {first['msg']}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, …
+        raise UnreadableStatementError(f"{path} is no YAML: {error}") from None

@@ -6,6 +6,7 @@ text is lost; its balances guard what the grammar makes of it.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -17,6 +18,9 @@ from mt940 import tags
 from loader.bank_formats.amounts import currency_of, minor_units
 from loader.bank_formats.statement import Statement, StatementLine, UnreadableStatementError
 from loader.bank_formats.text import opened
+
+# It logs lines that it can't parse, which are the bank's data; what is wrong is told here.
+logging.getLogger("mt940").setLevel(logging.CRITICAL)
 
 _FIELD = re.compile(r":(\d\d[A-Z]?):(.*)", re.DOTALL)
 _OPENINGS = frozenset({"60F", "60M"})

@@ -20,6 +20,9 @@ LARGEST_FILE_BYTES = 2_000_000_000
 
 _PROFILES = "*.profile.yml"
 
+# What a reader may stumble over in what others wrote: each says what it knows of, not these.
+_STUMBLES = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+
 Reader = Callable[[Path], Iterator[StatementLine | Statement]]
 
 _FORMATS: tuple[tuple[str, re.Pattern[str], Reader], ...] = (
@@ -63,14 +66,22 @@ def read_statements(
         raise UnreadableStatementError("it is empty")
     for name, pattern, reader in _FORMATS:
         if pattern.match(start):
-            return name, reader(path)
+            return name, _guarded(reader(path))
     for profile in profiles:
         if profile.fits(path):
-            return "csv", profile.read(path)
+            return "csv", _guarded(profile.read(path))
     raise UnreadableStatementError(
         "it is no OFX, CAMT, MT940 or BAI2, and no CSV that a profile describes: a bank's CSV is "
         "described in a file NAME.profile.yml beside it or in a folder above (README)"
     )
+
+
+def _guarded(items: Iterator[StatementLine | Statement]) -> Iterator[StatementLine | Statement]:
+    """Yield what a reader reads; what it stumbles over costs the file, and is told."""
+    try:
+        yield from items
+    except _STUMBLES as error:
+        raise UnreadableStatementError(f"it can't be read: {error}") from None
 
 
 def check_file(path: Path, profiles: Sequence[CsvProfile]) -> FileCheck:

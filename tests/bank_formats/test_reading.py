@@ -256,3 +256,28 @@ def test_the_command_tells_programs_and_people(tmp_path: Path) -> None:
         outcome = tieout("bank", "check", str(tmp_path / name))
         assert outcome.returncode == 1
         assert "can't be read as a bank statement" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "profile"),
+    [
+        ('<?xml version="1.0" encoding="no-such-code"?><Document/>', PROFILE),
+        (FILES["csv"], PROFILE.replace('delimiter: ";"', 'delimiter: "::"')),
+        (FILES["csv"], PROFILE + "since: 2026-13-45\n"),
+    ],
+    ids=["an unknown encoding", "a delimiter of two characters", "a date that is none"],
+)
+def test_what_a_reader_stumbles_over_is_told(text: str, profile: str, tmp_path: Path) -> None:
+    path = written(tmp_path, text, profile=profile)
+    outcome = tieout("bank", "check", str(path))
+    assert outcome.returncode == 1
+    assert "can't be read" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_what_swifts_grammar_does_not_know_is_told_once(tmp_path: Path) -> None:
+    path = written(tmp_path, FILES["mt940"].replace(":61:260112", ":61:nonsense", 1))
+    outcome = tieout("bank", "check", str(path))
+    assert outcome.returncode == 3
+    assert "nonsense" in outcome.stdout
+    assert outcome.stderr == ""
