@@ -33,6 +33,26 @@ Plan = Annotated[
     bool,
     typer.Option("--plan", help="Only say what there is to read and what it costs at least."),
 ]
+Accounts = Annotated[
+    list[str],
+    typer.Option(
+        "--account",
+        help="Read this account alone (`platform` is your own); may be given several times.",
+        default_factory=list,
+    ),
+]
+Payouts = Annotated[
+    list[str],
+    typer.Option(
+        "--payout",
+        help="Read the account of this payout alone, and the payout and its list anew.",
+        default_factory=list,
+    ),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="If another run is at work, wait until it ends.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Broken = Annotated[
     bool,
     typer.Option(
@@ -42,16 +62,27 @@ Broken = Annotated[
 
 
 @app.command()
-def reconcile(full: Full = False, broken: Broken = False) -> None:
+def reconcile(
+    *,
+    accounts: Accounts,
+    payouts: Payouts,
+    full: Full = False,
+    broken: Broken = False,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
     """Sync, build, test, publish and export; exit 3 if an error is open."""
-    from loader.console import show_mode, show_summary
+    from loader.console import show_mode, show_record, show_summary, silenced
     from loader.job import JobOptions
 
-    with _job() as (job, display):
+    with silenced(as_json), _job() as (job, display):
         show_mode(job.settings)
+        scope = job.scope_of(accounts, payouts)
         with display.shown():
-            record = job.reconcile(JobOptions(full=full, broken=broken))
+            record = job.reconcile(JobOptions(full=full, broken=broken, scope=scope, waits=wait))
         show_summary(record, job.settings)
+    if as_json:
+        show_record(record)
     raise typer.Exit(record.exit_code)
 
 
@@ -156,7 +187,7 @@ def doctor() -> None:
 @bank.command("check")
 def check_statement(
     file: Annotated[Path, typer.Argument(help="A bank's CSV, OFX, CAMT, MT940 or BAI2 file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a bank statement holds and whether it adds up.
 

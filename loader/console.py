@@ -43,6 +43,21 @@ console = Console(width=_WIDTH)
 error_console = Console(stderr=True, soft_wrap=True)
 
 
+@contextmanager
+def silenced(is_silent: bool) -> Iterator[None]:
+    """Print nothing meanwhile, where a program reads what is printed; failures are still told."""
+    console.quiet = is_silent
+    try:
+        yield
+    finally:
+        console.quiet = False
+
+
+def show_record(record: RunRecord) -> None:
+    """Print a run's record as `run.json` holds it."""
+    console.print_json(record.as_json())
+
+
 _STEPS = {
     "statements": "Reading bank statements ...",
     "build": "Proving every payout ...",
@@ -64,6 +79,7 @@ class RunDisplay:
             TextColumn("left:"),
             TimeRemainingColumn(),
             console=console,
+            auto_refresh=console.is_terminal,
         )
         self._task = self._progress.add_task("sync", total=None, told="")
         self._accounts = self._accounts_read = self._lists = self._lists_read = 0
@@ -75,6 +91,10 @@ class RunDisplay:
         """Show the progress for as long as the block runs."""
         with self._progress:
             yield
+
+    def waiting_for_another_run(self) -> None:
+        """Say why nothing happens yet."""
+        self._progress.console.print("Another run is at work in this folder; waiting for it ...")
 
     def accounts_found(self, count: int) -> None:
         """Set how many accounts there are to read."""

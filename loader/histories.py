@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,12 +81,24 @@ class AccountHistory:
     """Interrupted: what the rows of stored lists add up to, by currency."""
 
 
-def read_histories(connection: duckdb.DuckDBPyConnection) -> dict[str, AccountHistory]:
-    """Answer what was read before, by account."""
+def read_histories(
+    connection: duckdb.DuckDBPyConnection, named_payouts: Collection[str] = ()
+) -> dict[str, AccountHistory]:
+    """Answer what was read before, by account.
+
+    Args:
+        connection: to the warehouse.
+        named_payouts: payouts that will be read again though they are old.
+    """
     if not has_raw_tables(connection):
         return {}
     make_views(connection)
-    listed = values_by_account(connection, _LISTED_PAYOUTS, kept_seconds=LISTED_KEPT_SECONDS)
+    listed = values_by_account(
+        connection,
+        _LISTED_PAYOUTS,
+        kept_seconds=LISTED_KEPT_SECONDS,
+        named_payouts=list(named_payouts),
+    )
     open_payouts = values_by_account(connection, _OPEN_PAYOUTS)
     whole = {
         account_id: AccountHistory(
@@ -192,7 +204,7 @@ def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) ->
 
 
 def values_by_account(
-    connection: duckdb.DuckDBPyConnection, query: str, **parameters: int
+    connection: duckdb.DuckDBPyConnection, query: str, **parameters: object
 ) -> defaultdict[str, frozenset[Any]]:
     """Answer the second column of a query as one set for each value of the first."""
     gathered: defaultdict[str, set[Any]] = defaultdict(set)
@@ -282,6 +294,7 @@ _LISTED_PAYOUTS = """
     where
         payouts.created
         >= coalesce(windows_read.payouts_through - $kept_seconds, payouts.created)
+        or list_contains($named_payouts, payouts.id)
 """
 
 _OPEN_PAYOUTS = """

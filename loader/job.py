@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from loader.bank_sync import BankRequest, BankResult, sync_bank
 from loader.build import BankRules, BuildError, DbtProject, FailedTest
 from loader.exports import replace_exports, write_exports
 from loader.failure import told
+from loader.last_run import last_complete_run_at
 from loader.publish import PublishError, publish
 from loader.run_lock import run_lock
 from loader.run_record import RunRecord
@@ -23,6 +24,7 @@ from loader.sandbox.options import SandboxOptions
 from loader.sandbox.process import SandboxProcess, SandboxStartError
 from loader.sandbox.state import SandboxStateError, load_or_create
 from loader.settings import Settings, SettingsError
+from loader.sources.account_access import Scope
 from loader.sources.price import Price
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import StripeReadError
@@ -48,6 +50,9 @@ RUN_ERRORS = (
 class JobProgress(SyncProgress, Protocol):
     """Hears how a run goes on."""
 
+    def waiting_for_another_run(self) -> None:
+        """Another run is at work; this one begins when it ends."""
+
     def step_begun(self, step: str) -> None:
         """One of `sync`, `statements`, `build`, `test`, `publish`, `export` begins."""
 
@@ -60,6 +65,10 @@ class JobOptions:
     """Read everything again, whatever was read before."""
     broken: bool = False
     """Plant discrepancies in the sandbox."""
+    scope: Scope | None = None
+    """Sync a part of the platform alone; none is the whole."""
+    waits: bool = False
+    """Wait for another run to end, in place of leaving."""
 
 
 class Job:
@@ -86,8 +95,8 @@ class Job:
             SettingsError: the settings are wrong; nothing was written.
         """
         settings = self.settings
-        record = RunRecord(mode=settings.mode.value, as_of=settings.as_of.isoformat())
-        with self.lock():
+        with self.lock(waits=options.waits):
+            record = self._begin_record(options)
             try:
                 with self._step(record, "sync"):
                     self._note_sync(record, self.sync(options))
@@ -108,6 +117,8 @@ class Job:
                     for f in failed
                 ]
                 record.exit_code = EXCEPTION_OPEN if failed or record.has_open_error else OK
+                if options.scope is None:
+                    record.complete_run_started_at = record.started_at
             except RUN_ERRORS as error:
                 record.error = told(error)
                 raise
@@ -168,22 +179,59 @@ class Job:
         self._need_warehouse()
         self._dbt.write_docs(self.settings.mode_dir / "docs.html")
 
+    def scope_of(self, account_ids: Collection[str], payout_ids: Collection[str]) -> Scope | None:
+        """Answer the part of the platform that these accounts and payouts are; none for none.
+
+        A payout that was never loaded is taken for the one account's that is named with it.
+
+        Raises:
+            SettingsError: it can't be told whose a payout is.
+            WarehouseError: the warehouse can't be opened.
+        """
+        payouts: dict[str, set[str]] = {account_id: set() for account_id in account_ids}
+        known = self._warehouse.accounts_of_payouts(payout_ids) if payout_ids else {}
+        for payout_id in payout_ids:
+            account_id = known.get(payout_id)
+            if account_id is None and len(account_ids) == 1:
+                (account_id,) = account_ids
+            if account_id is None:
+                raise SettingsError(
+                    f"--payout {payout_id}: it was never loaded, so whose it is is not known. Name "
+                    "its account too: --account acct_… (--account platform for your own)."
+                )
+            payouts.setdefault(account_id, set()).add(payout_id)
+        if not payouts:
+            return None
+        return Scope({a: frozenset(of) for a, of in payouts.items()}, lists_anew=True)
+
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other runs out of this mode's folder.
+    def lock(self, *, waits: bool = False) -> Iterator[None]:
+        """Keep other runs out of this mode's folder; wait for a run that events started.
 
         Raises:
             WarehouseError: another run is at work.
         """
         self.settings.mode_dir.mkdir(parents=True, exist_ok=True)
+        progress = self._progress
         try:
-            with run_lock(self.settings.mode_dir):
+            with run_lock(
+                self.settings.mode_dir, waits=waits, on_wait=progress.waiting_for_another_run
+            ):
                 yield
         except Timeout:
             raise WarehouseError(
                 f"Another run is at work in {self.settings.mode_dir}. Wait until it ends, then "
                 "run again."
             ) from None
+
+    def _begin_record(self, options: JobOptions) -> RunRecord:
+        """Begin the record of a run; which run was the last complete one is carried on."""
+        return RunRecord(
+            mode=self.settings.mode.value,
+            as_of=self.settings.as_of.isoformat(),
+            scope=options.scope.as_lists() if options.scope else None,
+            complete_run_started_at=last_complete_run_at(self.settings.mode_dir),
+        )
 
     @contextmanager
     def _step(self, record: RunRecord, name: str) -> Iterator[None]:
@@ -225,6 +273,7 @@ class Job:
             requests_per_second=self.settings.request_rate,
             start=self.settings.start_epoch,
             full=options.full,
+            scope=options.scope,
         )
 
     @contextmanager

@@ -30,6 +30,16 @@ class LastRun:
         return f"it failed. {self.error}" if self.error else "it was interrupted."
 
 
+def last_complete_run_at(folder: Path) -> str | None:
+    """Answer when the last run began that read every account; none if none is known."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # `tieout status` tells; the next run writes it anew
+        return None
+    began = record.get("complete_run_started_at") if isinstance(record, dict) else None
+    return began if isinstance(began, str) else None
+
+
 def read_last_run(folder: Path) -> LastRun | None:
     """Answer how the last run in a mode's folder ended; none if there was none.
 

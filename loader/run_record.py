@@ -28,6 +28,10 @@ class RunRecord:
     as_of: str
     started_at: str = field(default_factory=_timestamp)
     finished_at: str | None = None
+    complete_run_started_at: str | None = None
+    """When the last run began that read every account and published; events since then are new."""
+    scope: dict[str, list[str]] | None = None
+    """The accounts that alone were read, each with the payouts asked for; none is all."""
     platform_account_id: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
@@ -91,12 +95,16 @@ class RunRecord:
         """Whether an exception of severity `error` is open."""
         return any(found["severity"] == "error" for found in self.exceptions)
 
+    def as_json(self) -> str:
+        """Answer the record as JSON."""
+        return json.dumps(asdict(self), indent=2)
+
     def write(self, path: Path) -> None:
         """Put the record in place as `run.json`."""
         self.finished_at = _timestamp()
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.new")
-        unfinished.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        unfinished.write_text(self.as_json() + "\n", encoding="utf-8")
         unfinished.replace(path)
 
 

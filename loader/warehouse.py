@@ -1,6 +1,7 @@
 """The private DuckDB file: whose it is, and what this run may ask of it.
 
-The file is opened for the moment of a question only; dlt and dbt open it for themselves.
+The file is opened for the moment of a question, or kept open while a sync asks and loads; dlt and
+dbt open it for themselves.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from loader.settings import Mode, SettingsError
 
 # Raised when what a warehouse of this version holds can't be read by older code.
 WAREHOUSE_VERSION = 1
+
+# A log of what was written is worked into the file from this size on.
+LARGEST_LOG_BYTES = 64_000_000
 
 # What DuckDB may take while a platform is synced: it would keep as much of the file in memory as
 # there is room, and a sync shares the machine with what it reads.
@@ -62,6 +66,23 @@ class Warehouse:
         finally:
             connection.close()
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the file open in this process: each load and question then finds it open.
+
+        Opening it anew for each of them, and working its log into it as it is closed, takes a
+        third of a load.
+        """
+        with self.connect():
+            yield
+
+    def shorten_log(self) -> None:
+        """Work the log of what was written into the file, if it has grown long."""
+        log = self.path.with_name(f"{self.path.name}.wal")
+        if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
+            with self.connect() as connection:
+                connection.execute("checkpoint")
+
     def claim(self, platform_account_id: str, mode: Mode) -> bool:
         """Make the warehouse this platform's, or refuse another platform's or mode's data.
 
@@ -96,10 +117,10 @@ class Warehouse:
             )
         return False
 
-    def histories(self) -> dict[str, AccountHistory]:
-        """Answer what earlier runs read, by account."""
+    def histories(self, named_payouts: Collection[str] = ()) -> dict[str, AccountHistory]:
+        """Answer what earlier runs read, by account (see `read_histories`)."""
         with self.connect() as connection:
-            return read_histories(connection)
+            return read_histories(connection, named_payouts)
 
     def next_run_number(self) -> int:
         """Answer the number of the run that begins now."""
@@ -109,13 +130,27 @@ class Warehouse:
             last = connection.execute("select max(run_number) from stripe.account_syncs").fetchone()
         return 1 + ((last and last[0]) or 0)
 
-    def known_accounts(self) -> set[str]:
-        """Answer every account ever loaded."""
+    def known_accounts(self) -> dict[str, dict[str, Any]]:
+        """Answer every account ever loaded, by id: what a reader has to know of it."""
+        names = ("account_id", "is_platform_account", "created")
         with self.connect() as connection:
             if not has_raw_tables(connection):
-                return set()
-            rows = connection.execute("select id from stripe.accounts").fetchall()
-        return {account_id for (account_id,) in rows}
+                return {}
+        rows = self.rows_of("stripe.accounts", names)
+        return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+
+    def accounts_of_payouts(self, payout_ids: Collection[str]) -> dict[str, str]:
+        """Answer the account of each payout that was loaded before."""
+        if not self.path.exists():
+            return {}
+        with self.connect() as connection:
+            if not has_raw_tables(connection):
+                return {}
+            found = connection.execute(
+                "select id, account_id from stripe.payouts where list_contains(?, id)",
+                [list(payout_ids)],
+            ).fetchall()
+        return dict(found)
 
     def statement_files(self) -> dict[str, StatementFile] | None:
         """Answer the statement files read so far, by path; none before the first were."""

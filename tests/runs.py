@@ -18,6 +18,9 @@ from loader.sources.price import Price
 class Quiet:
     """Progress that nobody watches."""
 
+    def waiting_for_another_run(self) -> None:
+        """Say nothing."""
+
     def accounts_found(self, count: int) -> None:
         """Say nothing."""
 

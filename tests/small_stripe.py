@@ -117,6 +117,8 @@ class SmallStripe:
         _, _, kind, *name = request.path.split("/")
         if kind == "account":
             return Answer({"id": self.platform_id, "object": "account"})
+        if kind == "accounts" and name:
+            return self._account(name[0])
         if kind == "accounts":
             return page(*({"id": name, "object": "account"} for name in self.connected))
         if kind == "balance":
@@ -128,6 +130,12 @@ class SmallStripe:
             missing = refusal(404, f"No such object: '{name[0]}'", code="resource_missing")
             return Answer(found[0]) if found else missing
         return self._page(self._filtered(objects, request.query), request.query)
+
+    def _account(self, account_id: str) -> Answer:
+        if account_id in self.connected:
+            return Answer({"id": account_id, "object": "account"})
+        said = f"The provided key does not have access to account '{account_id}'."
+        return refusal(403, said, code="account_invalid")
 
     def _page(self, found: list[Object], query: dict[str, str]) -> Answer:
         ids = [item["id"] for item in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -19,8 +19,30 @@ from loader.stripe_api.paging import PAGE_SIZE, pages
 
 DAY = 86_400
 
+# Names the platform's own account where a scope does not know its id.
+PLATFORM = "platform"
+
 # Takes rows of raw tables that belong together; returns once they are in one batch.
 Keep = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The part of a platform that a small sync reads."""
+
+    payouts: Mapping[str, frozenset[str]]
+    """By account (or `PLATFORM`): the payouts to read anew, whatever their age."""
+    lists_anew: bool = False
+    """Whether their lists are read anew too, also those that are stored whole."""
+
+    @property
+    def all_payouts(self) -> frozenset[str]:
+        """The payouts named, of whichever account."""
+        return frozenset().union(*self.payouts.values())
+
+    def as_lists(self) -> dict[str, list[str]]:
+        """Answer the accounts, each with its payouts in order."""
+        return {account_id: sorted(of) for account_id, of in sorted(self.payouts.items())}
 
 
 @dataclass(frozen=True)
@@ -34,6 +56,8 @@ class Reading:
     """`TIEOUT_START_DATE` in epoch seconds; none is all history."""
     full: bool = False
     """Read everything, also what a payout's list covers."""
+    scope: Scope | None = None
+    """Read a part of the platform alone; none is the whole."""
     lists_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(50))
     long_lists_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(12))
     """Lists of several pages are held in memory until they are whole."""
@@ -59,6 +83,15 @@ class AccountAccess:
         self.pages = 0
         self.rows = 0
         self._keep = keep
+
+    @property
+    def payouts_named(self) -> frozenset[str]:
+        """Payouts that the scope names, to be read anew."""
+        scope = self.reading.scope
+        if scope is None:
+            return frozenset()
+        of_platform = scope.payouts.get(PLATFORM, frozenset()) if self.header is None else ()
+        return scope.payouts.get(self.account_id, frozenset()).union(of_platform)
 
     async def retrieve(self, path: str, object_id: str) -> Row | None:
         """Answer one object as a row; none if Stripe does not know it.

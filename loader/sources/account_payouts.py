@@ -51,7 +51,9 @@ class AccountPayouts:
         self._history = history
         self._known = known
         self._read_ids: set[str] = set()
-        self._listed: set[str] = set(history.listed_payouts)
+        scope = access.reading.scope
+        anew = access.payouts_named if scope is not None and scope.lists_anew else frozenset()
+        self._listed: set[str] = set(history.listed_payouts - anew)
         self._listed_now: set[str] = set()
         self.lists_wanted: dict[str, int] = dict(history.unlisted_payouts)
         """Payouts whose lists are to be read, with their `created`."""
@@ -78,7 +80,8 @@ class AccountPayouts:
                 break
         if not self._window.goes_on:
             await self._access.mark(Stretch(since, self.through), PAYOUTS)
-        for payout_id in sorted(self._history.open_payouts - self._read_ids):
+        wanted = self._history.open_payouts | self._access.payouts_named
+        for payout_id in sorted(wanted - self._read_ids):
             await self.read(payout_id)
             self._access.floor["/v1/payouts/{id}"] += 1
 
@@ -180,4 +183,10 @@ class AccountPayouts:
 
 def _essence(row: Row) -> Row:
     """Answer what is compared and added up of a row."""
-    return {name: row.get(name) for name in ("id", "created", "currency", "net", "balance_type")}
+    return {
+        "id": row["id"],
+        "created": row["created"],
+        "currency": row["currency"],
+        "net": row["net"],
+        "balance_type": row.get("balance_type"),
+    }

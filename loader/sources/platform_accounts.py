@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
 
+from loader.sources.account_access import PLATFORM, Scope
 from loader.sources.stripe_tables import ACCOUNTS, Row, account_row
 from loader.stripe_api.client import StripeClient
+from loader.stripe_api.errors import AccessRevokedError, NotFoundError
 from loader.stripe_api.paging import pages
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of the accounts that were asked for, by id."""
+
+    rows: dict[str, Row]
+    revoked: dict[str, str]
+    """Accounts that nothing is known of and that can't be read, with Stripe's words."""
 
 
 class PlatformAccounts:
@@ -42,3 +56,29 @@ class PlatformAccounts:
             for row in rows:
                 found.setdefault(row["account_id"], row)
         return found
+
+    async def find_named(self, scope: Scope, platform: Row, known: Mapping[str, Row]) -> Found:
+        """Answer the accounts of a scope; those that were loaded before are not asked for.
+
+        Raises:
+            StripeReadError: an account can't be read, though it is not revoked.
+        """
+        found, revoked = dict[str, Row](), dict[str, str]()
+        for account_id in scope.payouts:
+            if account_id in {PLATFORM, platform["id"]}:
+                found[platform["id"]] = platform
+            elif account_id in known:
+                found[account_id] = known[account_id]
+            else:
+                self.floor["/v1/accounts/{id}"] += 1
+                try:
+                    found[account_id] = await self._find(account_id)
+                except (AccessRevokedError, NotFoundError) as refusal:
+                    revoked[account_id] = str(refusal)
+        return Found(found, revoked)
+
+    async def _find(self, account_id: str) -> Row:
+        path = f"/v1/accounts/{quote(account_id, safe='')}"
+        row = account_row(await self._client.get(path), is_platform=False)
+        ACCOUNTS.check([row])
+        return row

@@ -294,13 +294,11 @@ def object_row(
         stripe_object: as parsed from Stripe's answer.
         payout_id: the payout whose list it is a row of, if it is.
     """
-    row: Row = {
-        column: _id_if_expanded(value) if type(value) is dict else value
-        for column, value in zip(
-            _columns_of(tuple(stripe_object)), stripe_object.values(), strict=True
-        )
-    }
+    columns = _columns_of(tuple(stripe_object))
+    row: Row = dict(zip(columns, stripe_object.values(), strict=True))
     row.pop(_NO_COLUMN, None)
+    if dict in set(map(type, row.values())):
+        row = {c: _id_if_expanded(v) if type(v) is dict else v for c, v in row.items()}
     row["account_id"] = account_id
     if payout_id is not None:
         row["payout_id"] = payout_id

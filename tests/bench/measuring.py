@@ -20,6 +20,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
+import duckdb
+
 from loader.sandbox.options import SandboxOptions
 from loader.sandbox.process import SandboxProcess
 from loader.sandbox.request_record import PATH as RECORD_PATH
@@ -183,9 +185,14 @@ class Installation:
         return run(self.platform, self.folder, arguments, self._settings(), until)
 
     def last_commit_at(self) -> float:
-        """Answer when the warehouse was last written, in seconds since 1970."""
-        log = self.warehouse_path.with_name(self.warehouse_path.name + ".wal")
-        return max(path.stat().st_mtime for path in (self.warehouse_path, log) if path.exists())
+        """Answer when the last load package of Stripe's was committed, in seconds since 1970."""
+        with duckdb.connect(str(self.warehouse_path), read_only=True) as connection:
+            found = connection.sql(
+                "select epoch(max(inserted_at)) from stripe._dlt_loads where status = 0"
+            ).fetchone()
+        if not found or found[0] is None:
+            raise BenchError("nothing was loaded")
+        return float(found[0])
 
     def _settings(self) -> dict[str, str]:
         return {
