@@ -1,6 +1,6 @@
 # The front door. `make help` lists the verbs.
 .DEFAULT_GOAL := help
-.PHONY: help setup reconcile docs test lint bench clean
+.PHONY: help setup reconcile docs serve test lint bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -31,6 +31,9 @@ reconcile: $(READY) ## Sync from Stripe (or the bundled sandbox), prove every pa
 
 docs: $(READY) ## Write the dbt docs with lineage as one offline HTML file
 	@$(BIN)/tieout docs
+
+serve: $(READY) ## Receive Stripe's events and reconcile the accounts they are about
+	@$(BIN)/tieout serve
 
 test: lint $(NEXT_DUCKDB) ## Lint, types, unit, dbt and end-to-end tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup

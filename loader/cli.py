@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loader.settings import Settings, SettingsError, load_settings, silence_telemetry
+from loader.settings import Mode, Settings, SettingsError, load_settings, silence_telemetry
 
 if TYPE_CHECKING:
     from loader.console import RunDisplay
@@ -152,6 +152,37 @@ def docs() -> None:
     with _job() as (job, _), job.lock():
         job.docs()
         console.print(f"Open {job.settings.mode_dir / 'docs.html'} in a browser.")
+
+
+@app.command()
+def serve() -> None:
+    """Receive Stripe's events and reconcile the accounts that they are about, until stopped.
+
+    Without a key, the sandbox sends the events of a story that goes on a day in two minutes.
+    """
+    import asyncio
+
+    from loader.console import show_mode
+    from loader.webhooks.catch_up import CatchUp
+    from loader.webhooks.display import ServeDisplay
+    from loader.webhooks.receiver import WEBHOOK_PATH, Reception
+    from loader.webhooks.service import Service, listen
+
+    with _job() as (job, _):
+        settings = job.settings
+        show_mode(settings)
+        with listen(settings.webhook_host, settings.webhook_port) as listening:
+            host, port = listening.getsockname()[:2]
+            with job.events_source(f"http://{host}:{port}{WEBHOOK_PATH}") as source:
+                is_live = settings.mode is Mode.LIVE
+                service = Service(
+                    settings.mode_dir,
+                    Reception(source.secrets, is_live, settings.webhook_debounce_seconds),
+                    CatchUp(source.access, settings.request_rate, is_live=is_live),
+                    ServeDisplay(),
+                    source.now,
+                )
+                asyncio.run(service.serve(listening))
 
 
 @app.command()

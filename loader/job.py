@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -20,16 +21,25 @@ from loader.last_run import last_complete_run_at
 from loader.publish import PublishError, publish
 from loader.run_lock import run_lock
 from loader.run_record import RunRecord
-from loader.sandbox.options import SandboxOptions
+from loader.sandbox.clock import Clock
+from loader.sandbox.options import Delivery, SandboxOptions
 from loader.sandbox.process import SandboxProcess, SandboxStartError
-from loader.sandbox.state import SandboxStateError, load_or_create
-from loader.settings import Settings, SettingsError
-from loader.sources.account_access import Scope
+from loader.sandbox.state import (
+    SandboxStateError,
+    load_or_create,
+    tell_through,
+    told_through,
+)
+from loader.settings import Mode, Settings, SettingsError
 from loader.sources.price import Price
+from loader.sources.scope import Scope
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import StripeReadError
 from loader.sync import LoadError, SyncProgress, SyncRequest, SyncResult, plan, sync
 from loader.warehouse import Warehouse, WarehouseError
+
+# Seconds of the sandbox's story in each second, where it moves: a day in two minutes.
+STORY_SPEED = 720.0
 
 OK, FAILED, WRONG_SETTINGS, EXCEPTION_OPEN = 0, 1, 2, 3
 
@@ -71,11 +81,24 @@ class JobOptions:
     """Wait for another run to end, in place of leaving."""
 
 
+@dataclass(frozen=True)
+class EventsSource:
+    """The Stripe that events come from."""
+
+    access: StripeAccess
+    secrets: tuple[str, ...]
+    now: Callable[[], datetime] | None = None
+    """What "today" is there, if not now: the sandbox's story has a time of its own."""
+
+    def __repr__(self) -> str:
+        return f"EventsSource(access={self.access!r})"
+
+
 class Job:
     """The steps of a run over one mode's folder; each can be run alone."""
 
     def __init__(self, settings: Settings, progress: JobProgress) -> None:
-        self.settings = settings
+        self.settings = settings = _at_story_time(settings)
         self._progress = progress
         self._warehouse = Warehouse(settings.warehouse_path)
         self._dbt = DbtProject(
@@ -203,6 +226,43 @@ class Job:
         if not payouts:
             return None
         return Scope({a: frozenset(of) for a, of in payouts.items()}, lists_anew=True)
+
+    @contextmanager
+    def events_source(self, webhook_url: str) -> Iterator[EventsSource]:
+        """Answer the Stripe whose events come in; the bundled sandbox sends them itself.
+
+        Raises:
+            SettingsError: there is a key but no signing secret.
+        """
+        settings, key = self.settings, self.settings.stripe_api_key
+        if key is None:
+            with self._moving_sandbox(webhook_url) as source:
+                yield source
+            return
+        secrets = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
+        if not secrets:
+            raise SettingsError(
+                "STRIPE_WEBHOOK_SECRETS: set the signing secret of each webhook endpoint, one for "
+                "your own account and one for connected accounts, with a comma between. Both "
+                "stand at https://dashboard.stripe.com/webhooks"
+            )
+        access = StripeAccess(key.get_secret_value(), settings.stripe_api_base)
+        yield EventsSource(access, secrets)
+
+    @contextmanager
+    def _moving_sandbox(self, webhook_url: str) -> Iterator[EventsSource]:
+        options = self._sandbox_options(JobOptions())
+        clock = Clock(self.settings.as_of, STORY_SPEED)
+        delivery = Delivery(webhook_url, speed=STORY_SPEED)
+        with SandboxProcess(options, delivery=delivery) as sandbox:
+
+            def now() -> datetime:
+                at = clock.now()
+                tell_through(self.settings.mode_dir, at)
+                return at
+
+            access = StripeAccess(sandbox.api_key, sandbox.base_url)
+            yield EventsSource(access, (delivery.secret,), now)
 
     @contextmanager
     def lock(self, *, waits: bool = False) -> Iterator[None]:
@@ -333,3 +393,14 @@ class Job:
         record.rows_loaded = dict(result.rows)
         record.accounts = dict(result.accounts)
         record.account_errors = dict(sorted(result.errors.items()))
+        record.accounts_failed = sorted(a for a, s in result.statuses.items() if s == "failed")
+
+
+def _at_story_time(settings: Settings) -> Settings:
+    """Answer the settings with "today" no earlier than the sandbox's story was told, unless set."""
+    if settings.mode is not Mode.SANDBOX or "as_of" in settings.model_fields_set:
+        return settings
+    told = told_through(settings.mode_dir)
+    if told is None or told <= settings.as_of:
+        return settings
+    return settings.model_copy(update={"as_of": told})

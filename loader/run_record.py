@@ -43,6 +43,8 @@ class RunRecord:
     rows_loaded: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
     account_errors: dict[str, str] = field(default_factory=dict)
+    accounts_failed: list[str] = field(default_factory=list)
+    """Of these, the accounts that should be readable."""
     bank_files: int = 0
     bank_files_read: int = 0
     bank_files_not_whole: dict[str, str] = field(default_factory=dict)

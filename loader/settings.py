@@ -85,6 +85,13 @@ class Settings(BaseSettings):
         None, ge=0, allow_inf_nan=False, validation_alias="TIEOUT_REQUESTS_PER_SECOND"
     )
 
+    webhook_secrets_set: SecretStr | None = Field(None, validation_alias="STRIPE_WEBHOOK_SECRETS")
+    webhook_host: str = Field("127.0.0.1", validation_alias="TIEOUT_WEBHOOK_HOST")
+    webhook_port: int = Field(8787, ge=0, le=65_535, validation_alias="TIEOUT_WEBHOOK_PORT")
+    webhook_debounce_seconds: float = Field(
+        60, ge=0, le=3600, validation_alias="TIEOUT_WEBHOOK_DEBOUNCE_SECONDS"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _empty_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +127,16 @@ class Settings(BaseSettings):
                 f"{self.stripe_api_base}: unset STRIPE_API_BASE"
             )
         return self
+
+    @field_validator("webhook_secrets_set")
+    @classmethod
+    def _signing_secrets(cls, secrets: SecretStr | None) -> SecretStr | None:
+        if secrets is not None and not all(s.startswith("whsec_") for s in _listed(secrets)):
+            raise ValueError(
+                "not signing secrets: each starts with whsec_, and a comma stands between two "
+                "(https://dashboard.stripe.com/webhooks)"
+            )
+        return secrets
 
     @field_validator("bank_dir_set")
     @classmethod
@@ -163,6 +180,12 @@ class Settings(BaseSettings):
         return (self.bank_dir_set or self.mode_dir / "bank").absolute()
 
     @property
+    def webhook_secrets(self) -> tuple[SecretStr, ...]:
+        """The signing secrets of the webhook endpoints; several while one is rolled."""
+        set_ = self.webhook_secrets_set
+        return () if set_ is None else tuple(SecretStr(secret) for secret in _listed(set_))
+
+    @property
     def start_epoch(self) -> int | None:
         """`TIEOUT_START_DATE` at midnight UTC, in seconds since 1970; none is all history."""
         if self.start_date is None:
@@ -180,6 +203,11 @@ class Settings(BaseSettings):
             Mode.LIVE: LIVE_REQUESTS_PER_SECOND,
         }
         return limits[self.mode]
+
+
+def _listed(secrets: SecretStr) -> list[str]:
+    parts = (part.strip() for part in secrets.get_secret_value().split(","))
+    return [part for part in parts if part]
 
 
 def _mode_of(key: SecretStr) -> Mode:

@@ -23,11 +23,12 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from loader.loose_ends import LooseEnds
 from loader.settings import Mode
-from loader.sources.account_access import Reading, Scope
+from loader.sources.account_access import Reading
 from loader.sources.account_reader import AccountReader
 from loader.sources.batch import Batch, Rows
 from loader.sources.platform_accounts import PlatformAccounts
 from loader.sources.price import Price, price_of
+from loader.sources.scope import Scope
 from loader.sources.stripe_connect import stripe_connect
 from loader.sources.stripe_tables import ACCOUNT_SYNCS, ACCOUNTS, PAYOUT_LISTINGS, RawTable, Row
 from loader.stripe_api.client import StripeAccess, StripeClient

@@ -9,8 +9,8 @@ import pytest
 
 from loader.job import Job
 from loader.settings import SettingsError
-from loader.sources.account_access import PLATFORM as THE_PLATFORM
-from loader.sources.account_access import Scope
+from loader.sources.scope import PLATFORM as THE_PLATFORM
+from loader.sources.scope import Scope
 from tests.commands import KEY, tieout
 from tests.runs import Quiet, rows, settings_for
 from tests.small_stripe import DAY, PLATFORM, SmallStripe

@@ -1,6 +1,7 @@
 """`python -m loader.sandbox`: serve a sandbox until it is interrupted."""
 
 import argparse
+import asyncio
 import gc
 import json
 import socket
@@ -11,9 +12,16 @@ from pathlib import Path
 
 import uvicorn
 
+from loader.sandbox.api import Api
 from loader.sandbox.bank.files import write_bank_files
-from loader.sandbox.options import PERMISSIONS, SECRET_KEY, SandboxOptions
-from loader.sandbox.server import make_app
+from loader.sandbox.options import (
+    PERMISSIONS,
+    SECRET_KEY,
+    WEBHOOK_SECRET,
+    Delivery,
+    SandboxOptions,
+)
+from loader.sandbox.server import make_api, serve_api
 from loader.sandbox.state import DAYS_OF_HISTORY
 
 
@@ -34,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Books are millions of objects that live as long as the process: looking at them for garbage
     # again and again would take longer than making them.
     gc.set_threshold(200_000, 50, 1_000)
-    app = make_app(options)
+    api = make_api(options)
+    app = serve_api(api, options)
     gc.freeze()
     listening = _listen(parsed.port)
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
@@ -44,8 +53,31 @@ def main(arguments: list[str] | None = None) -> int:
     port = listening.getsockname()[1]
     ready = {"port": port, "base_url": f"http://127.0.0.1:{port}", "api_key": SECRET_KEY}
     print(json.dumps(ready), flush=True)
-    server.run(sockets=[listening])
+    if parsed.deliver_to is None:
+        server.run(sockets=[listening])
+    else:
+        delivery = Delivery(parsed.deliver_to, parsed.webhook_secret, parsed.speed)
+        asyncio.run(_serve_and_go_on(server, listening, api, options, delivery))
     return 0
+
+
+async def _serve_and_go_on(
+    server: uvicorn.Server,
+    listening: socket.socket,
+    api: Api,
+    options: SandboxOptions,
+    delivery: Delivery,
+) -> None:
+    """Serve until interrupted; the story goes on meanwhile."""
+    # Stripe's SDK and an HTTP client take longer to import than the story to tell.
+    from loader.sandbox.delivery import MovingStory  # noqa: PLC0415
+
+    moving = asyncio.create_task(MovingStory(api, options, delivery).go_on())
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        moving.cancel()
+        await asyncio.gather(moving, return_exceptions=True)
 
 
 def _listen(port: int) -> socket.socket:
@@ -122,6 +154,9 @@ def _parser() -> argparse.ArgumentParser:
         help="what rk_test_sandbox may read, comma-separated",
     )
     add("--bank-dir", type=Path, help="write the banks' statements there before serving")
+    add("--deliver-to", help="address of a webhook: the clock moves, and events are sent there")
+    add("--webhook-secret", default=WEBHOOK_SECRET, help="signs them")
+    add("--speed", type=float, default=1.0, help="seconds of the story in each second")
     add("--exit-with-stdin", action="store_true", help="exit when stdin is closed")
     return parser
 

@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loader.sandbox import stripe_objects
@@ -38,9 +38,15 @@ class Route:
 
 
 class Api:
-    """The read side of Stripe over one snapshot."""
+    """The read side of Stripe over one snapshot, and over a later one once that is shown."""
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self.undelivered: set[str] = set()
+        """Events that no webhook has taken yet."""
+        self.show(snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Answer from this snapshot from now on."""
         self.snapshot = snapshot
         now = snapshot.now
         self._accounts = Series(account for account in snapshot.accounts if is_listed(account, now))
@@ -175,7 +181,10 @@ class Api:
     def _events_of(self, view: AccountView) -> dict[str, Event]:
         kept = self._events.get(view.account.id)
         if kept is None:
-            kept = {event.id: event for event in events_of(view)}
+            kept = {
+                event.id: replace(event, delivered=event.id not in self.undelivered)
+                for event in events_of(view)
+            }
             self._events[view.account.id] = kept
         return kept
 

@@ -26,7 +26,7 @@ class Event:
     payout: Payout | None = None
     previous: Json | None = None
     delivered: bool = True
-    """Whether every webhook took it; the sandbox calls none, so that all did."""
+    """Whether every webhook took it; where there is none, all did."""
 
     def render(self) -> Json:
         """Return the event with its object as it stood then."""

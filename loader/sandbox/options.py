@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 #: The unrestricted key every sandbox knows.
 SECRET_KEY = "sk_test_sandbox"  # noqa: S105 - opens nothing but this sandbox
+#: The signing secret of its webhook endpoint.
+WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - signs made-up events alone
 #: The restricted key; what it may read is an option.
 RESTRICTED_KEY = "rk_test_sandbox"
 
@@ -137,3 +139,21 @@ class SandboxOptions:
             elif value is not None and value is not False:
                 arguments += [flag, str(value)]
         return arguments
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where a sandbox sends its events, and how fast its clock goes."""
+
+    url: str
+    secret: str = WEBHOOK_SECRET
+    speed: float = 1.0
+    """Seconds of the story in each second."""
+
+    def to_arguments(self) -> list[str]:
+        """Return the command line of it."""
+        return [
+            *("--deliver-to", self.url),
+            *("--webhook-secret", self.secret),
+            *("--speed", str(self.speed)),
+        ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from loader.sandbox.options import SECRET_KEY, SandboxOptions
+from loader.sandbox.options import SECRET_KEY, Delivery, SandboxOptions
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 5.0
@@ -26,8 +26,14 @@ class SandboxProcess:
     The child exits when its stdin closes, so it does not outlive this process, however that ends.
     """
 
-    def __init__(self, options: SandboxOptions, bank_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        options: SandboxOptions,
+        bank_dir: Path | None = None,
+        delivery: Delivery | None = None,
+    ) -> None:
         self.options = options
+        self._delivery = delivery
         self.bank_dir = bank_dir
         """Where bank statements are written before it serves; none are where it is None."""
         self._child: subprocess.Popen[bytes] | None = None
@@ -53,6 +59,8 @@ class SandboxProcess:
         command = [sys.executable, "-m", "loader.sandbox", "--exit-with-stdin"]
         if self.bank_dir is not None:
             command += ["--bank-dir", str(self.bank_dir)]
+        if self._delivery is not None:
+            command += self._delivery.to_arguments()
         self._child = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
             [*command, *self.options.to_arguments()],
             stdin=subprocess.PIPE,

@@ -158,4 +158,14 @@ def _key_of(request: Request) -> str:
 
 def make_app(options: SandboxOptions) -> ASGIApp:
     """Tell the story up to the as-of time and return the server that shows it."""
-    return StripeServer(Api(open_sandbox(options).snapshot), options)
+    return serve_api(make_api(options), options)
+
+
+def make_api(options: SandboxOptions) -> Api:
+    """Tell the story up to the as-of time and return what answers from it."""
+    return Api(open_sandbox(options).snapshot)
+
+
+def serve_api(api: Api, options: SandboxOptions) -> ASGIApp:
+    """Return the server that shows it."""
+    return StripeServer(api, options)

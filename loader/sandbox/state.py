@@ -5,7 +5,7 @@ They are kept so that a later run appends to and ages the same history.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +25,8 @@ class SandboxState:
     seed: int
     first_day: date
     broken: bool
+    told_through: datetime | None = None
+    """How far a moving story was told: it does not begin again before that."""
 
 
 def load_or_create(
@@ -44,12 +46,28 @@ def load_or_create(
         first_day = as_of.astimezone(UTC).date() - timedelta(days=DAYS_OF_HISTORY)
         state = SandboxState(seed=DEFAULT_SEED, first_day=first_day, broken=broken)
     else:
-        state = SandboxState(seed=stored.seed, first_day=stored.first_day, broken=broken)
+        state = replace(stored, broken=broken)
         if stored.broken != broken:
             before_another_story()
     if state != stored:
         _write(path, state)
     return state
+
+
+def told_through(folder: Path) -> datetime | None:
+    """Return how far a moving story was told in a folder; none if it never moved."""
+    path = folder / STATE_FILE
+    return _read(path).told_through if path.exists() else None
+
+
+def tell_through(folder: Path, now: datetime) -> None:
+    """Note how far a moving story has been told."""
+    path = folder / STATE_FILE
+    _write(path, replace(_read(path), told_through=now))
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _read(path: Path) -> SandboxState:
@@ -59,6 +77,7 @@ def _read(path: Path) -> SandboxState:
             seed=int(content["seed"]),
             first_day=date.fromisoformat(content["first_day"]),
             broken=bool(content["broken"]),
+            told_through=_instant(content.get("told_through")),
         )
     except (ValueError, KeyError, TypeError) as error:
         message = f"{path} is not a sandbox's state ({error}); delete it to start a new sandbox"
@@ -68,6 +87,10 @@ def _read(path: Path) -> SandboxState:
 def _write(path: Path, state: SandboxState) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".json.new")
-    content = asdict(state) | {"first_day": state.first_day.isoformat()}
+    told = state.told_through
+    content = asdict(state) | {
+        "first_day": state.first_day.isoformat(),
+        "told_through": told and told.isoformat(),
+    }
     unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(path)

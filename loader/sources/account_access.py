@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from loader.histories import Stretch
 from loader.sources.batch import Rows
+from loader.sources.scope import PLATFORM, Scope
 from loader.sources.stripe_tables import CREATED_STRETCHES, RawTable, Row, object_row
 from loader.stripe_api.client import StripeClient
 from loader.stripe_api.errors import NotFoundError
@@ -19,30 +20,8 @@ from loader.stripe_api.paging import PAGE_SIZE, pages
 
 DAY = 86_400
 
-# Names the platform's own account where a scope does not know its id.
-PLATFORM = "platform"
-
 # Takes rows of raw tables that belong together; returns once they are in one batch.
 Keep = Callable[..., Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The part of a platform that a small sync reads."""
-
-    payouts: Mapping[str, frozenset[str]]
-    """By account (or `PLATFORM`): the payouts to read anew, whatever their age."""
-    lists_anew: bool = False
-    """Whether their lists are read anew too, also those that are stored whole."""
-
-    @property
-    def all_payouts(self) -> frozenset[str]:
-        """The payouts named, of whichever account."""
-        return frozenset().union(*self.payouts.values())
-
-    def as_lists(self) -> dict[str, list[str]]:
-        """Answer the accounts, each with its payouts in order."""
-        return {account_id: sorted(of) for account_id, of in sorted(self.payouts.items())}
 
 
 @dataclass(frozen=True)

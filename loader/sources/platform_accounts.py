@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from loader.sources.account_access import PLATFORM, Scope
+from loader.sources.scope import PLATFORM, Scope
 from loader.sources.stripe_tables import ACCOUNTS, Row, account_row
 from loader.stripe_api.client import StripeClient
 from loader.stripe_api.errors import AccessRevokedError, NotFoundError
