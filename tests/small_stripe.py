@@ -26,6 +26,7 @@ class SmallStripe:
     transactions: dict[str, list[Object]] = field(default_factory=dict)
     lists: dict[str, list[str]] = field(default_factory=dict)
     """By payout, the ids of the transactions it lists."""
+    events: dict[str, list[Object]] = field(default_factory=dict)
     answer: Callable[[Request], Answer | None] = lambda _: None
     asked: list[Request] = field(default_factory=list)
     page_size: int = 100
@@ -123,7 +124,11 @@ class SmallStripe:
             return page(*({"id": name, "object": "account"} for name in self.connected))
         if kind == "balance":
             return Answer(self.balance(account))
-        shelf = {"payouts": self.payouts, "balance_transactions": self.transactions}[kind]
+        shelf = {
+            "events": self.events,
+            "payouts": self.payouts,
+            "balance_transactions": self.transactions,
+        }[kind]
         objects = shelf.get(account, [])
         if name:
             found = [item for item in objects if item["id"] == name[0]]
