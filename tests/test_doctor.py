@@ -79,6 +79,25 @@ def test_all_well_sends_a_few_get_requests_and_changes_no_file(tmp_path: Path) -
     assert [path.name for path in warehouse.parent.iterdir()] == [warehouse.name]
 
 
+def test_where_events_are_received_they_must_be_readable() -> None:
+    day = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
+    options = SandboxOptions(
+        first_day=day.date() - timedelta(days=2),
+        as_of=day,
+        accounts=2,
+        transactions_per_day=1,
+        restricted_key_permissions=tuple(p for p in PERMISSIONS if "event" not in p),
+    )
+    with SandboxProcess(options) as sandbox:
+        access = {"STRIPE_API_KEY": RESTRICTED_KEY, "STRIPE_API_BASE": sandbox.base_url}
+        polling = tieout("doctor", **access)
+        serving = tieout("doctor", STRIPE_WEBHOOK_SECRETS="whsec_1", **access)
+    assert lines_about(polling.stdout.splitlines(), "Permissions", "problem") == []
+    assert serving.returncode == 1
+    assert len(lines_about(serving.stdout.splitlines(), "Permissions", "problem")) == 2
+    assert 'Read for "Events", column Connect permissions.' in serving.stdout
+
+
 def test_a_key_without_permissions_names_each_as_stripe_and_the_dashboard_do() -> None:
     day = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
     options = SandboxOptions(

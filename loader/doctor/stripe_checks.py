@@ -31,11 +31,15 @@ PLATFORM_READS = {
 }
 CONNECTED_READS = ("/v1/payouts", "/v1/balance_transactions", "/v1/balance")
 
+# What a server of events reads too, of each of them.
+EVENT_READS = {"/v1/events": "events"}
+
 # The rows of the Dashboard's page for a restricted key (https://docs.stripe.com/keys).
 DASHBOARD_LABELS = {
     "rak_balance_read": "Balance",
     "rak_balance_transaction_source_read": "Balance Transaction Sources",
     "rak_connected_account_read": "Connected accounts",
+    "rak_event_read": "Events",
     "rak_payout_read": "Payouts",
 }
 
@@ -141,10 +145,15 @@ class StripeChecks:
         return ok("Key", said)
 
     def _permissions(self, probe: StripeProbe, account: Answer) -> Iterator[Finding]:
-        for path, what in PLATFORM_READS.items():
+        for path, what in (PLATFORM_READS | self._event_reads).items():
             answer = account if path == "/v1/account" else probe.get(path, None, **_one_row(path))
             yield _permission(probe, answer, f"{what} of the platform", is_connected=False)
         yield from self._connected_permissions(probe)
+
+    @property
+    def _event_reads(self) -> dict[str, str]:
+        """What is read where events are received."""
+        return EVENT_READS if self._settings.webhook_secrets else {}
 
     def _connected_permissions(self, probe: StripeProbe) -> Iterator[Finding]:
         listed = probe.get("/v1/accounts", limit=CONNECTED_TRIED)
@@ -162,9 +171,9 @@ class StripeChecks:
             said = "none is connected" if not ids else "the key has no access to any of the first"
             yield ok("Permissions", f"not checked for connected accounts: {said}.")
             return
-        for path in CONNECTED_READS:
+        for path in (*CONNECTED_READS, *self._event_reads):
             answer = probe.get(path, account_id, **_one_row(path))
-            what = f"{PLATFORM_READS[path]} of connected account {account_id}"
+            what = f"{(PLATFORM_READS | EVENT_READS)[path]} of connected account {account_id}"
             yield _permission(probe, answer, what, is_connected=True)
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from loader.sandbox.process import SandboxStartError
 from tests.bench.bank import matching, statements
+from tests.bench.events import events
 from tests.bench.faults import chaos, kills
 from tests.bench.figures import Figure, show, write
 from tests.bench.loads import Say, backfill, large, limited, platform
@@ -31,6 +32,7 @@ SCENARIOS: dict[str, Scenario] = {
         models,
         matching,
         statements,
+        events,
         kills,
         chaos,
     )

@@ -182,7 +182,7 @@ class Installation:
 
     def python(self, *arguments: str, until: Callable[[], bool] | None = None) -> Run:
         """Run Python with the settings of this installation, or kill it once `until` holds."""
-        return run(self.platform, self.folder, arguments, self._settings(), until)
+        return run(self.platform, self.folder, arguments, self.settings(), until)
 
     def last_commit_at(self) -> float:
         """Answer when the last load package of Stripe's was committed, in seconds since 1970."""
@@ -194,7 +194,8 @@ class Installation:
             raise BenchError("nothing was loaded")
         return float(found[0])
 
-    def _settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str]:
+        """Answer the environment that points at it."""
         return {
             "STRIPE_API_KEY": self.platform.api_key,
             "STRIPE_API_BASE": self.platform.base_url,
