@@ -122,9 +122,9 @@ class Job:
             record = self._begin_record(options)
             try:
                 with self._step(record, "sync"):
-                    self._note_sync(record, self.sync(options))
+                    record.note_sync(self.sync(options))
                 with self._step(record, "statements"):
-                    self._note_bank(record, self.sync_bank(options))
+                    record.note_bank(self.sync_bank(options))
                 with self._step(record, "build"):
                     self._dbt.run_models()
                 with self._step(record, "test"):
@@ -373,27 +373,6 @@ class Job:
             shutil.rmtree(self.settings.mode_dir / name, ignore_errors=True)
         for path in self.settings.mode_dir.glob("warehouse.duckdb*"):
             path.unlink()
-
-    @staticmethod
-    def _note_bank(record: RunRecord, result: BankResult) -> None:
-        record.bank_files = result.files
-        record.bank_files_read = result.files_read
-        record.bank_lines_loaded = result.lines_loaded
-        record.bank_files_not_whole = dict(sorted(result.not_whole.items()))
-
-    @staticmethod
-    def _note_sync(record: RunRecord, result: SyncResult) -> None:
-        record.platform_account_id = result.platform_account_id
-        record.requests = dict(sorted(result.requests.items()))
-        record.requests_total = result.requests.total()
-        record.requests_refused = dict(sorted(result.refused.items()))
-        record.requests_floor = dict(sorted(result.requests_floor.items()))
-        record.requests_floor_total = result.requests_floor.total()
-        record.clock_offset_seconds = result.clock_offset_seconds
-        record.rows_loaded = dict(result.rows)
-        record.accounts = dict(result.accounts)
-        record.account_errors = dict(sorted(result.errors.items()))
-        record.accounts_failed = sorted(a for a, s in result.statuses.items() if s == "failed")
 
 
 def _at_story_time(settings: Settings) -> Settings:

@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from loader.duckdb_files import reading
+
+if TYPE_CHECKING:
+    from loader.bank_sync import BankResult
+    from loader.sync import SyncResult
 
 
 def _timestamp() -> str:
@@ -69,6 +73,27 @@ class RunRecord:
             yield
         finally:
             self.seconds[name] = round(time.monotonic() - started, 3)
+
+    def note_sync(self, result: SyncResult) -> None:
+        """Take what was read of Stripe."""
+        self.platform_account_id = result.platform_account_id
+        self.requests = dict(sorted(result.requests.items()))
+        self.requests_total = result.requests.total()
+        self.requests_refused = dict(sorted(result.refused.items()))
+        self.requests_floor = dict(sorted(result.requests_floor.items()))
+        self.requests_floor_total = result.requests_floor.total()
+        self.clock_offset_seconds = result.clock_offset_seconds
+        self.rows_loaded = dict(result.rows)
+        self.accounts = dict(result.accounts)
+        self.account_errors = dict(sorted(result.errors.items()))
+        self.accounts_failed = sorted(a for a, s in result.statuses.items() if s == "failed")
+
+    def note_bank(self, result: BankResult) -> None:
+        """Take what was read of bank statements."""
+        self.bank_files = result.files
+        self.bank_files_read = result.files_read
+        self.bank_lines_loaded = result.lines_loaded
+        self.bank_files_not_whole = dict(sorted(result.not_whole.items()))
 
     def count_findings(self, published_path: Path) -> None:
         """Take the counts by status and exception, and the coverage, from the published file."""

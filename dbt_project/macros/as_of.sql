@@ -1,6 +1,12 @@
-{# The moment that "today" is (UTC). Models never ask the engine's clock. #}
+{#
+    The moment that "today" is (UTC). Models never ask the engine's clock. The job sets it in the
+    environment and it is asked for when a model runs: a variable that differs, or one asked for
+    while the project is read, makes dbt read the project anew, which takes as long as the models.
+#}
 {% macro as_of_timestamp() -%}
-    cast('{{ var("as_of") or run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}' as timestamp)
+    {%- set set_by_job = env_var("TIEOUT_DBT_AS_OF", "") if execute else "" -%}
+    {%- set started_at = run_started_at.strftime("%Y-%m-%d %H:%M:%S") -%}
+    cast('{{ var("as_of") or set_by_job or started_at }}' as timestamp)
 {%- endmacro %}
 
 {% macro as_of_date() -%}
