@@ -4,49 +4,33 @@
     they go to one destination and lie on one bank account.
 #}
 {% macro matched_in_islands(name, payouts, lines) -%}
-    {{ name }}_events as (
+    {{ name }}_days as (
 
     select
-        bank_pool_id,
-        currency,
-        amount_minor,
-        expected_arrival_date as event_date,
-        account_id,
-        payout_id,
-        cast(null as varchar) as bank_statement_line_id,
-        destination_id as payout_owner,
-        cast(null as varchar) as line_owner
+        amount_key,
+        event_date
     from {{ payouts }}
-
-    union all
-
+    union
     select
-        bank_pool_id,
-        currency,
-        amount_minor,
-        posted_date as event_date,
-        cast(null as varchar) as account_id,
-        cast(null as varchar) as payout_id,
-        bank_statement_line_id,
-        cast(null as varchar) as payout_owner,
-        bank_account_id as line_owner
+        amount_key,
+        event_date
     from {{ lines }}
 
 ),
 
-{{ name }}_events_in_order as (
+{{ name }}_days_in_order as (
 
     select
         *,
         lag(event_date) over (
-            partition by bank_pool_id, currency, amount_minor
+            partition by amount_key
             order by event_date
         ) as date_before
-    from {{ name }}_events
+    from {{ name }}_days
 
 ),
 
-{{ name }}_events_in_islands as (
+{{ name }}_days_in_islands as (
 
     select
         *,
@@ -59,68 +43,80 @@
                 else 1
             end
         ) over (
-            partition by bank_pool_id, currency, amount_minor
+            partition by amount_key
             order by event_date
         ) as island_number
-    from {{ name }}_events_in_order
+    from {{ name }}_days_in_order
 
 ),
 
-{{ name }}_events_placed as (
+{{ name }}_payouts_placed as (
 
     select
-        *,
+        payouts.amount_key,
+        payouts.event_date,
+        payouts.payout_key,
+        days.island_number,
         row_number() over (
-            partition by
-                bank_pool_id, currency, amount_minor, island_number, payout_id is null
-            order by event_date, account_id, payout_id, bank_statement_line_id
+            partition by payouts.amount_key, days.island_number
+            order by payouts.event_date, payouts.account_id, payouts.payout_id
         ) as place,
-        count(payout_id) over (
-            partition by bank_pool_id, currency, amount_minor, island_number
-        ) as payout_count,
-        count(bank_statement_line_id) over (
-            partition by bank_pool_id, currency, amount_minor, island_number
-        ) as line_count,
-        min(payout_owner) over (
-            partition by bank_pool_id, currency, amount_minor, island_number
+        count(*) over (partition by payouts.amount_key, days.island_number) as payout_count,
+        min(payouts.destination_id) over (partition by payouts.amount_key, days.island_number)
+        = max(payouts.destination_id) over (partition by payouts.amount_key, days.island_number)
+            as has_one_owner
+    from {{ payouts }} as payouts
+    inner join {{ name }}_days_in_islands as days
+        on
+            payouts.amount_key = days.amount_key
+            and payouts.event_date = days.event_date
+
+),
+
+{{ name }}_lines_placed as (
+
+    select
+        bank_lines.amount_key,
+        bank_lines.event_date,
+        bank_lines.line_key,
+        days.island_number,
+        row_number() over (
+            partition by bank_lines.amount_key, days.island_number
+            order by bank_lines.event_date, bank_lines.line_key
+        ) as place,
+        count(*) over (partition by bank_lines.amount_key, days.island_number) as line_count,
+        min(bank_lines.bank_account_id) over (
+            partition by bank_lines.amount_key, days.island_number
         )
-        = max(payout_owner) over (
-            partition by bank_pool_id, currency, amount_minor, island_number
-        )
-        and min(line_owner) over (
-            partition by bank_pool_id, currency, amount_minor, island_number
-        )
-        = max(line_owner) over (
-            partition by bank_pool_id, currency, amount_minor, island_number
-        ) as has_one_owner_each
-    from {{ name }}_events_in_islands
+        = max(bank_lines.bank_account_id) over (
+            partition by bank_lines.amount_key, days.island_number
+        ) as has_one_owner
+    from {{ lines }} as bank_lines
+    inner join {{ name }}_days_in_islands as days
+        on
+            bank_lines.amount_key = days.amount_key
+            and bank_lines.event_date = days.event_date
 
 ),
 
 {{ name }}_pairs_tried as (
 
     select
-        payouts.account_id,
-        payouts.payout_id,
-        lines.bank_statement_line_id,
-        {{ hashed_id([
-            'payouts.bank_pool_id', 'payouts.currency', 'payouts.amount_minor',
-            "'" ~ name ~ "'", 'payouts.island_number',
-        ]) }} as group_id,
-        {{ is_in_bank_window('lines.event_date', 'payouts.event_date') }} as is_near
-    from {{ name }}_events_placed as payouts
-    inner join {{ name }}_events_placed as lines
+        payouts.payout_key,
+        bank_lines.line_key,
+        {{ hashed_id(['payouts.amount_key', "'" ~ name ~ "'", 'payouts.island_number']) }}
+            as group_id,
+        {{ is_in_bank_window('bank_lines.event_date', 'payouts.event_date') }} as is_near
+    from {{ name }}_payouts_placed as payouts
+    inner join {{ name }}_lines_placed as bank_lines
         on
-            payouts.bank_pool_id = lines.bank_pool_id
-            and payouts.currency = lines.currency
-            and payouts.amount_minor = lines.amount_minor
-            and payouts.island_number = lines.island_number
-            and payouts.place = lines.place
+            payouts.amount_key = bank_lines.amount_key
+            and payouts.island_number = bank_lines.island_number
+            and payouts.place = bank_lines.place
+            and payouts.payout_count = bank_lines.line_count
     where
-        payouts.payout_id is not null
-        and lines.bank_statement_line_id is not null
-        and payouts.payout_count = payouts.line_count
-        and (payouts.payout_count = 1 or payouts.has_one_owner_each)
+        payouts.payout_count = 1
+        or (payouts.has_one_owner and bank_lines.has_one_owner)
 
 ),
 

@@ -8,3 +8,12 @@
         coalesce(cast({{ column }} as varchar), '-'){{ ', ' if not loop.last }}
     {%- endfor %}))
 {%- endmacro %}
+
+{# A hashed id in half the bytes and in the same order: it is joined and stored faster. #}
+{% macro narrow_key(hashed_id) -%}
+    {{ return(adapter.dispatch('narrow_key')(hashed_id)) }}
+{%- endmacro %}
+
+{% macro duckdb__narrow_key(hashed_id) -%}
+    cast({{ hashed_id }} as uuid)
+{%- endmacro %}

@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {% macro duckdb__letters_and_digits(text) -%}
-    regexp_replace(upper({{ text }}), '[^0-9A-Z]', '', 'g')
+    regexp_replace(upper({{ text }}), '[^0-9A-Z]+', '', 'g')
 {%- endmacro %}
 
 {# A text's words in upper case, each between blanks, so that a word can be looked for whole. #}
@@ -16,13 +16,13 @@
     (' ' || regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ', 'g') || ' ')
 {%- endmacro %}
 
-{# In a select list: a row for each word of a text. #}
-{% macro each_word(text) -%}
-    {{ return(adapter.dispatch('each_word')(text)) }}
+{# In a select list: a row for each word of a text that has so many letters and digits or more. #}
+{% macro each_long_word(text, least_length) -%}
+    {{ return(adapter.dispatch('each_long_word')(text, least_length)) }}
 {%- endmacro %}
 
-{% macro duckdb__each_word(text) -%}
-    unnest(string_split_regex(upper({{ text }}), '[^0-9A-Z]+'))
+{% macro duckdb__each_long_word(text, least_length) -%}
+    unnest(regexp_extract_all(upper({{ text }}), '[0-9A-Z]{ {{- least_length -}} ,}'))
 {%- endmacro %}
 
 {# Whether a text holds something that a regular expression describes. #}
@@ -49,5 +49,5 @@
 {%- endmacro %}
 
 {% macro duckdb__joined_in_order(value) -%}
-    string_agg({{ value }}, '|' order by {{ value }})
+    array_to_string(list_sort(list({{ value }})), '|')
 {%- endmacro %}

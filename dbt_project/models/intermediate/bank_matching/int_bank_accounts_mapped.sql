@@ -47,5 +47,7 @@ select
     currency,
     is_mapped,
     case when is_mapped then bank_account_id else 'platform' end as bank_pool_id,
-    marker
+    marker,
+    -- Of letters and digits alone, it needs no regular expression.
+    coalesce(not {{ matches_pattern('marker', "'[^0-9A-Za-z]'") }}, false) as is_marker_plain
 from said

@@ -29,36 +29,34 @@ by_identifier as (
 
 taken_payouts as (
 
-    select
-        account_id,
-        payout_id
-    from by_hand
-    union
-    select
-        account_id,
-        payout_id
-    from by_identifier
+    select payout_key from by_hand
+    union all
+    select payout_key from by_identifier
 
 ),
 
 taken_lines as (
 
-    select bank_statement_line_id from by_hand
-    union
-    select bank_statement_line_id from by_identifier
+    select line_key from by_hand
+    union all
+    select line_key from by_identifier
 
 ),
 
 open_payouts as (
 
-    select payouts.*
+    select
+        payouts.payout_key,
+        payouts.bank_pool_id,
+        payouts.currency,
+        payouts.payout_amount_minor,
+        payouts.expected_arrival_date,
+        payouts.payout_status,
+        payouts.failed_date
     from payouts
-    left join taken_payouts
-        on
-            payouts.account_id = taken_payouts.account_id
-            and payouts.payout_id = taken_payouts.payout_id
+    left join taken_payouts on payouts.payout_key = taken_payouts.payout_key
     where
-        taken_payouts.payout_id is null
+        taken_payouts.payout_key is null
         and payouts.bank_pool_id is not null
         and not payouts.is_never_at_bank
 
@@ -66,11 +64,18 @@ open_payouts as (
 
 open_lines as (
 
-    select lines.*
+    select
+        lines.line_key,
+        lines.bank_account_id,
+        lines.bank_pool_id,
+        lines.currency,
+        lines.amount_minor,
+        lines.posted_date,
+        lines.is_marked
     from lines
-    left join taken_lines on lines.bank_statement_line_id = taken_lines.bank_statement_line_id
+    left join taken_lines on lines.line_key = taken_lines.line_key
     where
-        taken_lines.bank_statement_line_id is null
+        taken_lines.line_key is null
         and lines.is_booked
         and not lines.is_ignored
 
@@ -79,19 +84,11 @@ open_lines as (
 hits as (
 
     select
-        open_payouts.account_id,
-        open_payouts.payout_id,
-        open_payouts.bank_pool_id,
-        open_payouts.currency,
-        open_payouts.payout_amount_minor,
-        open_payouts.expected_arrival_date,
-        open_payouts.destination_id,
-        open_payouts.payout_status,
-        open_payouts.failed_date,
-        open_lines.bank_statement_line_id,
+        open_payouts.payout_key,
+        open_lines.line_key,
         open_lines.bank_account_id,
-        open_lines.posted_date,
-        open_lines.is_marked
+        open_lines.is_marked,
+        open_payouts.payout_status = 'failed' as is_failed
     from open_payouts
     inner join open_lines
         on
@@ -111,46 +108,48 @@ accounts_with_marker as (
     union
     select lines.bank_account_id
     from lines
-    inner join taken_lines on lines.bank_statement_line_id = taken_lines.bank_statement_line_id
+    inner join taken_lines on lines.line_key = taken_lines.line_key
     where lines.is_marked
+
+),
+
+failed_hits as (
+
+    select
+        hits.payout_key,
+        open_lines.bank_account_id,
+        open_lines.currency,
+        open_lines.amount_minor,
+        open_lines.posted_date,
+        open_payouts.failed_date
+    from hits
+    inner join open_payouts on hits.payout_key = open_payouts.payout_key
+    inner join open_lines on hits.line_key = open_lines.line_key
+    where hits.is_failed
 
 ),
 
 -- A failed payout may have been on the account only if its money was seen to leave it again.
 returned_payouts as (
 
-    select distinct
-        hits.account_id,
-        hits.payout_id
-    from hits
+    select distinct failed_hits.payout_key
+    from failed_hits
     inner join open_lines
         on
-            hits.bank_account_id = open_lines.bank_account_id
-            and hits.currency = open_lines.currency
-            and hits.payout_amount_minor = -open_lines.amount_minor
+            failed_hits.bank_account_id = open_lines.bank_account_id
+            and failed_hits.currency = open_lines.currency
+            and failed_hits.amount_minor = -open_lines.amount_minor
     where
-        hits.payout_status = 'failed'
-        and open_lines.posted_date between hits.posted_date
-        and {{ days_after('coalesce(hits.failed_date, hits.posted_date)', 15) }}
+        open_lines.posted_date between failed_hits.posted_date
+        and {{ days_after('coalesce(failed_hits.failed_date, failed_hits.posted_date)', 15) }}
 
 )
 
 select
-    hits.account_id,
-    hits.payout_id,
-    hits.bank_pool_id,
-    hits.currency,
-    hits.payout_amount_minor,
-    hits.expected_arrival_date,
-    hits.destination_id,
-    hits.bank_statement_line_id,
-    hits.bank_account_id,
-    hits.posted_date,
-    hits.payout_status != 'failed' or returned_payouts.payout_id is not null as is_expected,
+    hits.payout_key,
+    hits.line_key,
+    not hits.is_failed or returned_payouts.payout_key is not null as is_expected,
     hits.is_marked or accounts_with_marker.bank_account_id is null as is_eligible
 from hits
 left join accounts_with_marker on hits.bank_account_id = accounts_with_marker.bank_account_id
-left join returned_payouts
-    on
-        hits.account_id = returned_payouts.account_id
-        and hits.payout_id = returned_payouts.payout_id
+left join returned_payouts on hits.payout_key = returned_payouts.payout_key

@@ -2,12 +2,6 @@
 -- be, and why that is no match.
 with
 
-payouts as (
-
-    select * from {{ ref('int_payouts_directed_to_bank') }}
-
-),
-
 made as (
 
     select * from {{ ref('int_bank_matches_made') }}
@@ -35,9 +29,8 @@ by_sum as (
 possible as (
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
+        payout_key,
+        line_key,
         'amount_mismatch' as candidate_reason
     from by_identifier
     where not is_same_amount
@@ -45,9 +38,8 @@ possible as (
     union all
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
+        payout_key,
+        line_key,
         case
             when is_eligible then 'several_candidates'
             else 'no_stripe_marker'
@@ -58,9 +50,8 @@ possible as (
     union all
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
+        payout_key,
+        line_key,
         'several_sums' as candidate_reason
     from by_sum
     where not is_match
@@ -68,21 +59,10 @@ possible as (
 )
 
 select distinct
-    possible.account_id,
-    possible.payout_id,
-    possible.bank_statement_line_id,
-    possible.candidate_reason,
-    payouts.currency,
-    payouts.payout_amount_minor
+    possible.payout_key,
+    possible.line_key,
+    possible.candidate_reason
 from possible
-inner join payouts
-    on
-        possible.account_id = payouts.account_id
-        and possible.payout_id = payouts.payout_id
-left join made as made_of_payout
-    on
-        possible.account_id = made_of_payout.account_id
-        and possible.payout_id = made_of_payout.payout_id
-left join made as made_of_line
-    on possible.bank_statement_line_id = made_of_line.bank_statement_line_id
-where made_of_payout.payout_id is null and made_of_line.bank_statement_line_id is null
+left join made as made_of_payout on possible.payout_key = made_of_payout.payout_key
+left join made as made_of_line on possible.line_key = made_of_line.line_key
+where made_of_payout.payout_key is null and made_of_line.line_key is null

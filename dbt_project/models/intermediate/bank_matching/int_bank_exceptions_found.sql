@@ -10,7 +10,19 @@ payouts as (
 
 lines as (
 
+    select * from {{ ref('int_bank_lines_deduplicated') }}
+
+),
+
+lines_decided as (
+
     select * from {{ ref('int_bank_lines_decided') }}
+
+),
+
+bank_accounts as (
+
+    select * from {{ ref('int_bank_accounts_mapped') }}
 
 ),
 
@@ -59,29 +71,28 @@ currencies as (
 returns as (
 
     select
-        account_id,
-        payout_id,
-        min(bank_statement_line_id) as bank_statement_line_id,
-        min(posted_date) as returned_date
+        made.payout_key,
+        min(lines.bank_statement_line_id) as bank_statement_line_id,
+        min(lines.posted_date) as returned_date
     from made
-    where is_return
-    group by account_id, payout_id
+    inner join lines on made.line_key = lines.line_key
+    where made.is_return
+    group by made.payout_key
 
 ),
 
 candidate_lines as (
 
     select
-        candidates.account_id,
-        candidates.payout_id,
+        candidates.payout_key,
         count(*) as line_count,
         min(lines.posted_date) as first_posted_date,
         max(lines.posted_date) as last_posted_date,
         max(case when candidates.candidate_reason = 'no_stripe_marker' then 1 else 0 end) = 1
             as is_without_marker
     from candidates
-    inner join lines on candidates.bank_statement_line_id = lines.bank_statement_line_id
-    group by candidates.account_id, candidates.payout_id
+    inner join lines on candidates.line_key = lines.line_key
+    group by candidates.payout_key
 
 ),
 
@@ -98,7 +109,7 @@ payout_evidence as (
         payouts.is_return_missing,
         payouts.bank_posted_date,
         payouts.bank_statement_line_id,
-        payouts.mismatched_line_id,
+        mismatched_lines.bank_statement_line_id as mismatched_line_id,
         returns.bank_statement_line_id as return_line_id,
         returns.returned_date,
         candidate_lines.line_count as candidate_line_count,
@@ -114,16 +125,10 @@ payout_evidence as (
         mismatched_lines.posted_date as mismatched_posted_date
     from payouts
     inner join currencies on payouts.currency = currencies.currency
-    left join returns
-        on
-            payouts.account_id = returns.account_id
-            and payouts.payout_id = returns.payout_id
-    left join candidate_lines
-        on
-            payouts.account_id = candidate_lines.account_id
-            and payouts.payout_id = candidate_lines.payout_id
+    left join returns on payouts.payout_key = returns.payout_key
+    left join candidate_lines on payouts.payout_key = candidate_lines.payout_key
     left join lines as mismatched_lines
-        on payouts.mismatched_line_id = mismatched_lines.bank_statement_line_id
+        on payouts.mismatched_line_key = mismatched_lines.line_key
     where
         payouts.bank_match_status in ('overdue', 'ambiguous', 'amount_mismatch', 'returned')
         or payouts.is_return_missing
@@ -260,13 +265,18 @@ missing_in_stripe as (
         || ', posted on ' || cast(lines.posted_date as varchar) || ' on bank account '
         || lines.bank_account_id || ', names Stripe, but no payout is it.' as explanation
     from lines
+    inner join lines_decided on lines.line_key = lines_decided.line_key
+    inner join bank_accounts
+        on
+            lines.bank_account_id = bank_accounts.bank_account_id
+            and lines.currency = bank_accounts.currency
     cross join platform
-    left join pool_owners on lines.bank_pool_id = pool_owners.bank_pool_id
+    left join pool_owners on bank_accounts.bank_pool_id = pool_owners.bank_pool_id
     left join accounts_read
         on coalesce(pool_owners.account_id, platform.account_id) = accounts_read.account_id
     left join currencies on lines.currency = currencies.currency
     where
-        lines.line_match_status = 'unmatched_stripe'
+        lines_decided.line_match_status = 'unmatched_stripe'
         and (
             accounts_read.history_from_at is null
             or lines.posted_date > {{ days_after(

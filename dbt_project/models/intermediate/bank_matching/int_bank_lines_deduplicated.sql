@@ -1,6 +1,10 @@
 -- Each real line once, however many files hold it. What names a line is the bank's own reference
 -- where that is unique in the account; else its content, counted within a file, so that two
 -- identical lines of one file stay two and the same line in two files stays one.
+{% set reference_id = hashed_id([
+    "'reference'", 'bank_account_id', 'currency', 'bank_reference',
+]) %}
+
 with
 
 stored_lines as (
@@ -15,31 +19,63 @@ sources as (
 
 ),
 
-lines as (
+stored_references as (
 
     select
-        stored_lines.*,
-        sources.source_file
-    from stored_lines
-    inner join sources on stored_lines.source_id = sources.source_id
+        source_id,
+        bank_account_id,
+        currency,
+        bank_reference,
+        posted_date,
+        amount_minor
+    from {{ ref('stg_bank__statement_lines') }}
+    where is_booked and bank_reference is not null
+
+),
+
+booked_references as (
+
+    select stored_references.*
+    from stored_references
+    inner join sources on stored_references.source_id = sources.source_id
     where sources.is_whole
 
 ),
 
-references_in_sources as (
+references_counted as (
 
     select
         bank_account_id,
         currency,
         bank_reference,
-        count(*) as line_count,
-        min(posted_date) as first_posted_date,
-        max(posted_date) as last_posted_date,
-        min(amount_minor) as least_amount_minor,
-        max(amount_minor) as most_amount_minor
-    from lines
-    where is_booked and bank_reference is not null
-    group by bank_account_id, currency, bank_reference, source_id
+        count(*) as copy_count,
+        min(posted_date) = max(posted_date)
+        and min(amount_minor) = max(amount_minor) as is_of_one_content
+    from booked_references
+    group by bank_account_id, currency, bank_reference
+
+),
+
+-- Most references stand in one file, and need no second look.
+references_given_twice as (
+
+    select
+        booked_references.bank_account_id,
+        booked_references.currency,
+        booked_references.bank_reference
+    from booked_references
+    inner join references_counted
+        on
+            booked_references.bank_account_id = references_counted.bank_account_id
+            and booked_references.currency = references_counted.currency
+            and booked_references.bank_reference = references_counted.bank_reference
+    where references_counted.copy_count > 1
+    group by
+        booked_references.bank_account_id,
+        booked_references.currency,
+        booked_references.bank_reference,
+        booked_references.source_id
+    having count(*) > 1
 
 ),
 
@@ -49,42 +85,49 @@ naming_references as (
     select
         bank_account_id,
         currency,
-        bank_reference
-    from references_in_sources
-    group by bank_account_id, currency, bank_reference
-    having
-        max(line_count) = 1
-        and min(first_posted_date) = max(last_posted_date)
-        and min(least_amount_minor) = max(most_amount_minor)
+        bank_reference,
+        copy_count
+    from references_counted
+    where copy_count = 1
+
+    union all
+
+    select
+        references_counted.bank_account_id,
+        references_counted.currency,
+        references_counted.bank_reference,
+        references_counted.copy_count
+    from references_counted
+    left join references_given_twice
+        on
+            references_counted.bank_account_id = references_given_twice.bank_account_id
+            and references_counted.currency = references_given_twice.currency
+            and references_counted.bank_reference = references_given_twice.bank_reference
+    where
+        references_counted.copy_count > 1
+        and references_counted.is_of_one_content
+        and references_given_twice.bank_reference is null
 
 ),
 
 with_name as (
 
     select
-        lines.*,
-        naming_references.bank_reference is not null as is_named_by_reference
-    from lines
+        stored_lines.*,
+        sources.source_file,
+        naming_references.copy_count
+    from stored_lines
+    inner join sources on stored_lines.source_id = sources.source_id
     left join naming_references
         on
-            lines.bank_account_id = naming_references.bank_account_id
-            and lines.currency = naming_references.currency
-            and lines.bank_reference = naming_references.bank_reference
+            stored_lines.bank_account_id = naming_references.bank_account_id
+            and stored_lines.currency = naming_references.currency
+            and stored_lines.bank_reference = naming_references.bank_reference
+    where sources.is_whole
 
 ),
 
-booked_by_reference as (
-
-    select
-        *,
-        1 as occurrence
-    from with_name
-    where is_named_by_reference and is_booked
-
-),
-
--- A line that is still pending, and one of that name is booked, has been overtaken.
-by_content as (
+content_counted as (
 
     select
         *,
@@ -95,19 +138,11 @@ by_content as (
             order by line_number
         ) as occurrence
     from with_name
-    where not is_named_by_reference
+    where copy_count is null
 
 ),
 
-identified as (
-
-    select
-        *,
-        {{ hashed_id(["'reference'", 'bank_account_id', 'currency', 'bank_reference']) }}
-            as bank_statement_line_id
-    from booked_by_reference
-
-    union all
+by_content as (
 
     select
         *,
@@ -115,6 +150,48 @@ identified as (
             "'content'", 'bank_account_id', 'currency', 'posted_date', 'amount_minor', 'is_booked',
             'bank_reference', 'end_to_end_id', 'counterparty', 'description', 'occurrence',
         ]) }} as bank_statement_line_id
+    from content_counted
+
+),
+
+-- Only what may have copies is sorted.
+with_copies as (
+
+    select
+        {{ reference_id }} as bank_statement_line_id,
+        line_number,
+        bank_account_id,
+        currency,
+        amount_minor,
+        posted_date,
+        value_date,
+        is_booked,
+        bank_reference,
+        end_to_end_id,
+        counterparty,
+        description,
+        type_code,
+        source_file
+    from with_name
+    where copy_count > 1 and is_booked
+
+    union all
+
+    select
+        bank_statement_line_id,
+        line_number,
+        bank_account_id,
+        currency,
+        amount_minor,
+        posted_date,
+        value_date,
+        is_booked,
+        bank_reference,
+        end_to_end_id,
+        counterparty,
+        description,
+        type_code,
+        source_file
     from by_content
 
 ),
@@ -127,23 +204,52 @@ copies_ordered as (
             partition by bank_statement_line_id
             order by source_file, line_number
         ) as copy_number
-    from identified
+    from with_copies
+
+),
+
+-- A line that is still pending, and one of that name is booked, has been overtaken.
+once as (
+
+    select
+        {{ reference_id }} as bank_statement_line_id,
+        bank_account_id,
+        currency,
+        amount_minor,
+        posted_date,
+        value_date,
+        is_booked,
+        bank_reference,
+        end_to_end_id,
+        counterparty,
+        description,
+        type_code,
+        source_file
+    from with_name
+    where copy_count = 1 and is_booked
+
+    union all
+
+    select
+        bank_statement_line_id,
+        bank_account_id,
+        currency,
+        amount_minor,
+        posted_date,
+        value_date,
+        is_booked,
+        bank_reference,
+        end_to_end_id,
+        counterparty,
+        description,
+        type_code,
+        source_file
+    from copies_ordered
+    where copy_number = 1
 
 )
 
 select
-    bank_statement_line_id,
-    bank_account_id,
-    currency,
-    amount_minor,
-    posted_date,
-    value_date,
-    is_booked,
-    bank_reference,
-    end_to_end_id,
-    counterparty,
-    description,
-    type_code,
-    source_file
-from copies_ordered
-where copy_number = 1
+    {{ narrow_key('bank_statement_line_id') }} as line_key,
+    *
+from once

@@ -1,4 +1,4 @@
--- Each line with its pool, whether it speaks of Stripe, and its text as names are looked for in it.
+-- What matching has to know of each line: its pool, and whether it speaks of Stripe.
 with
 
 lines as (
@@ -36,7 +36,7 @@ ignored_lines as (
 with_text as (
 
     select
-        lines.bank_statement_line_id,
+        lines.line_key,
         lines.bank_account_id,
         lines.currency,
         lines.amount_minor,
@@ -45,11 +45,8 @@ with_text as (
         ignored_lines.bank_statement_line_id is not null as is_ignored,
         bank_accounts.bank_pool_id,
         bank_accounts.marker,
-        coalesce(lines.counterparty, '')
-        || ' ' || coalesce(lines.description, '')
-        || ' ' || coalesce(lines.end_to_end_id, '')
-        || ' ' || coalesce(lines.bank_reference, '')
-        || ' ' || coalesce(lines.type_code, '') as line_text
+        bank_accounts.is_marker_plain,
+        {{ bank_line_text('lines') }} as line_text
     from lines
     inner join bank_accounts
         on
@@ -77,7 +74,7 @@ brands as (
 
 branded_lines as (
 
-    select distinct with_text.bank_statement_line_id
+    select distinct with_text.line_key
     from with_text
     inner join brands
         on
@@ -88,7 +85,7 @@ branded_lines as (
 )
 
 select
-    with_text.bank_statement_line_id,
+    with_text.line_key,
     with_text.bank_account_id,
     with_text.bank_pool_id,
     with_text.currency,
@@ -96,13 +93,12 @@ select
     with_text.posted_date,
     with_text.is_booked,
     with_text.is_ignored,
-    with_text.line_text,
     -- A pattern that stands in the query is prepared once, one that stands in a row for each row.
-    branded_lines.bank_statement_line_id is not null
+    with_text.line_key in (select branded_lines.line_key from branded_lines)
     or case
         when with_text.marker is null
             then {{ matches_pattern('with_text.line_text', "'" ~ var('bank_marker') ~ "'") }}
+        when with_text.is_marker_plain then position(with_text.marker in with_text.line_text) > 0
         else {{ matches_pattern('with_text.line_text', 'with_text.marker') }}
     end as is_marked
 from with_text
-left join branded_lines on with_text.bank_statement_line_id = branded_lines.bank_statement_line_id

@@ -6,6 +6,18 @@
 -- line of the very day that no other payout could be is a match by itself.
 with
 
+all_payouts as (
+
+    select * from {{ ref('int_payouts_directed_to_bank') }}
+
+),
+
+all_lines as (
+
+    select * from {{ ref('int_bank_lines_described') }}
+
+),
+
 hits as (
 
     select * from {{ ref('int_bank_amounts_alike') }}
@@ -17,8 +29,8 @@ hits_counted as (
 
     select
         *,
-        count(*) over (partition by account_id, payout_id) as lines_of_payout,
-        count(*) over (partition by bank_statement_line_id) as payouts_of_line
+        count(*) over (partition by payout_key) as lines_of_payout,
+        count(*) over (partition by line_key) as payouts_of_line
     from hits
 
 ),
@@ -26,9 +38,8 @@ hits_counted as (
 alone as (
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from hits_counted
     where lines_of_payout = 1 and payouts_of_line = 1
 
@@ -41,31 +52,50 @@ others as (
 
 ),
 
-payouts as (
+other_payouts as (
+
+    select distinct payout_key from others
+
+),
+
+other_lines as (
 
     select distinct
-        bank_pool_id,
-        currency,
-        payout_amount_minor as amount_minor,
-        account_id,
-        payout_id,
-        destination_id,
-        expected_arrival_date
+        line_key,
+        payouts_of_line
     from others
+
+),
+
+-- What is of one pool, currency and amount has one key.
+payouts as (
+
+    select
+        {{ narrow_key(hashed_id([
+            'all_payouts.bank_pool_id', 'all_payouts.currency', 'all_payouts.payout_amount_minor',
+        ])) }} as amount_key,
+        all_payouts.payout_key,
+        all_payouts.account_id,
+        all_payouts.payout_id,
+        all_payouts.destination_id,
+        all_payouts.expected_arrival_date as event_date
+    from all_payouts
+    inner join other_payouts on all_payouts.payout_key = other_payouts.payout_key
 
 ),
 
 lines as (
 
-    select distinct
-        bank_pool_id,
-        currency,
-        payout_amount_minor as amount_minor,
-        bank_account_id,
-        bank_statement_line_id,
-        posted_date,
-        payouts_of_line
-    from others
+    select
+        {{ narrow_key(hashed_id([
+            'all_lines.bank_pool_id', 'all_lines.currency', 'all_lines.amount_minor',
+        ])) }} as amount_key,
+        all_lines.line_key,
+        all_lines.bank_account_id,
+        all_lines.posted_date as event_date,
+        other_lines.payouts_of_line
+    from all_lines
+    inner join other_lines on all_lines.line_key = other_lines.line_key
 
 ),
 
@@ -75,11 +105,8 @@ payouts_after_whole as (
 
     select payouts.*
     from payouts
-    left join whole_pairs
-        on
-            payouts.account_id = whole_pairs.account_id
-            and payouts.payout_id = whole_pairs.payout_id
-    where whole_pairs.payout_id is null
+    left join whole_pairs on payouts.payout_key = whole_pairs.payout_key
+    where whole_pairs.payout_key is null
 
 ),
 
@@ -87,9 +114,8 @@ lines_after_whole as (
 
     select lines.*
     from lines
-    left join whole_pairs
-        on lines.bank_statement_line_id = whole_pairs.bank_statement_line_id
-    where whole_pairs.bank_statement_line_id is null
+    left join whole_pairs on lines.line_key = whole_pairs.line_key
+    where whole_pairs.line_key is null
 
 ),
 
@@ -97,20 +123,13 @@ payouts_of_days as (
 
     select
         *,
-        expected_arrival_date as event_date,
         row_number() over (
-            partition by bank_pool_id, currency, amount_minor, expected_arrival_date
+            partition by amount_key, event_date
             order by account_id, payout_id
         ) as place,
-        count(*) over (
-            partition by bank_pool_id, currency, amount_minor, expected_arrival_date
-        ) as payout_count,
-        min(destination_id) over (
-            partition by bank_pool_id, currency, amount_minor, expected_arrival_date
-        ) as first_owner,
-        max(destination_id) over (
-            partition by bank_pool_id, currency, amount_minor, expected_arrival_date
-        ) as last_owner
+        count(*) over (partition by amount_key, event_date) as payout_count,
+        min(destination_id) over (partition by amount_key, event_date)
+        = max(destination_id) over (partition by amount_key, event_date) as has_one_owner
     from payouts_after_whole
 
 ),
@@ -119,20 +138,10 @@ lines_of_days as (
 
     select
         *,
-        posted_date as event_date,
-        row_number() over (
-            partition by bank_pool_id, currency, amount_minor, posted_date
-            order by bank_statement_line_id
-        ) as place,
-        count(*) over (
-            partition by bank_pool_id, currency, amount_minor, posted_date
-        ) as line_count,
-        min(bank_account_id) over (
-            partition by bank_pool_id, currency, amount_minor, posted_date
-        ) as first_owner,
-        max(bank_account_id) over (
-            partition by bank_pool_id, currency, amount_minor, posted_date
-        ) as last_owner
+        row_number() over (partition by amount_key, event_date order by line_key) as place,
+        count(*) over (partition by amount_key, event_date) as line_count,
+        min(bank_account_id) over (partition by amount_key, event_date)
+        = max(bank_account_id) over (partition by amount_key, event_date) as has_one_owner
     from lines_after_whole
 
 ),
@@ -140,29 +149,20 @@ lines_of_days as (
 day_pairs as (
 
     select
-        payouts.account_id,
-        payouts.payout_id,
-        bank_lines.bank_statement_line_id,
+        payouts.payout_key,
+        bank_lines.line_key,
         bank_lines.payouts_of_line,
-        {{ hashed_id([
-            'payouts.bank_pool_id', 'payouts.currency', 'payouts.amount_minor',
-            'payouts.event_date',
-        ]) }} as group_id
+        {{ hashed_id(['payouts.amount_key', 'payouts.event_date']) }} as group_id
     from payouts_of_days as payouts
     inner join lines_of_days as bank_lines
         on
-            payouts.bank_pool_id = bank_lines.bank_pool_id
-            and payouts.currency = bank_lines.currency
-            and payouts.amount_minor = bank_lines.amount_minor
+            payouts.amount_key = bank_lines.amount_key
             and payouts.event_date = bank_lines.event_date
             and payouts.place = bank_lines.place
             and payouts.payout_count = bank_lines.line_count
     where
         payouts.payout_count = 1
-        or (
-            payouts.first_owner = payouts.last_owner
-            and bank_lines.first_owner = bank_lines.last_owner
-        )
+        or (payouts.has_one_owner and bank_lines.has_one_owner)
 
 ),
 
@@ -170,11 +170,8 @@ payouts_after_days as (
 
     select payouts.*
     from payouts_after_whole as payouts
-    left join day_pairs
-        on
-            payouts.account_id = day_pairs.account_id
-            and payouts.payout_id = day_pairs.payout_id
-    where day_pairs.payout_id is null
+    left join day_pairs on payouts.payout_key = day_pairs.payout_key
+    where day_pairs.payout_key is null
 
 ),
 
@@ -182,18 +179,16 @@ lines_after_days as (
 
     select lines_after_whole.*
     from lines_after_whole
-    left join day_pairs
-        on lines_after_whole.bank_statement_line_id = day_pairs.bank_statement_line_id
-    where day_pairs.bank_statement_line_id is null
+    left join day_pairs on lines_after_whole.line_key = day_pairs.line_key
+    where day_pairs.line_key is null
 
 ),
 
 {{ matched_in_islands('rest', 'payouts_after_days', 'lines_after_days') }}
 
 select
-    account_id,
-    payout_id,
-    bank_statement_line_id,
+    payout_key,
+    line_key,
     cast(null as varchar) as group_id,
     'date_window' as match_rule,
     'matched' as match_status
@@ -202,9 +197,8 @@ from alone
 union all
 
 select
-    account_id,
-    payout_id,
-    bank_statement_line_id,
+    payout_key,
+    line_key,
     group_id,
     'date_window' as match_rule,
     'matched_group' as match_status
@@ -213,9 +207,8 @@ from whole_pairs
 union all
 
 select
-    account_id,
-    payout_id,
-    bank_statement_line_id,
+    payout_key,
+    line_key,
     group_id,
     'same_day' as match_rule,
     case when payouts_of_line = 1 then 'matched' else 'matched_group' end as match_status
@@ -224,9 +217,8 @@ from day_pairs
 union all
 
 select
-    account_id,
-    payout_id,
-    bank_statement_line_id,
+    payout_key,
+    line_key,
     group_id,
     'date_window' as match_rule,
     'matched_group' as match_status

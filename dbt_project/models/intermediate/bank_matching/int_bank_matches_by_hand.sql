@@ -10,7 +10,7 @@ overrides as (
 
 payouts as (
 
-    select * from {{ ref('stg_stripe__payouts') }}
+    select * from {{ ref('int_payouts_directed_to_bank') }}
 
 ),
 
@@ -23,9 +23,8 @@ lines as (
 pairs as (
 
     select distinct
-        payouts.account_id,
-        payouts.payout_id,
-        lines.bank_statement_line_id
+        payouts.payout_key,
+        lines.line_key
     from overrides
     inner join payouts
         on
@@ -44,16 +43,15 @@ counted as (
 
     select
         *,
-        count(*) over (partition by account_id, payout_id) as lines_of_payout,
-        count(*) over (partition by bank_statement_line_id) as payouts_of_line
+        count(*) over (partition by payout_key) as lines_of_payout,
+        count(*) over (partition by line_key) as payouts_of_line
     from pairs
 
 )
 
 select
-    account_id,
-    payout_id,
-    bank_statement_line_id,
+    payout_key,
+    line_key,
     lines_of_payout,
     payouts_of_line
 from counted

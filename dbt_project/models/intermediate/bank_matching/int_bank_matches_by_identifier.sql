@@ -15,22 +15,42 @@ lines as (
 
 ),
 
+whole_lines as (
+
+    select * from {{ ref('int_bank_lines_deduplicated') }}
+
+),
+
 by_hand as (
 
     select * from {{ ref('int_bank_matches_by_hand') }}
 
 ),
 
+line_texts as (
+
+    select
+        whole_lines.line_key,
+        {{ bank_line_text('whole_lines') }} as line_text
+    from whole_lines
+
+),
+
 named_payouts as (
 
-    select payouts.*
+    select
+        payouts.payout_key,
+        payouts.bank_pool_id,
+        payouts.currency,
+        payouts.payout_amount_minor,
+        payouts.expected_arrival_date,
+        payouts.trace_name,
+        payouts.descriptor_name,
+        payouts.cut_descriptor_name
     from payouts
-    left join by_hand
-        on
-            payouts.account_id = by_hand.account_id
-            and payouts.payout_id = by_hand.payout_id
+    left join by_hand on payouts.payout_key = by_hand.payout_key
     where
-        by_hand.payout_id is null
+        by_hand.payout_key is null
         and payouts.bank_pool_id is not null
         and not payouts.is_never_at_bank
         and coalesce(payouts.trace_name, payouts.descriptor_name) is not null
@@ -40,41 +60,77 @@ named_payouts as (
 open_lines as (
 
     select
-        lines.*,
-        {{ letters_and_digits('lines.line_text') }} as line_letters
+        lines.line_key,
+        lines.bank_pool_id,
+        lines.currency,
+        lines.amount_minor,
+        lines.posted_date
     from lines
-    left join by_hand on lines.bank_statement_line_id = by_hand.bank_statement_line_id
+    left join by_hand on lines.line_key = by_hand.line_key
     where
-        by_hand.bank_statement_line_id is null
+        by_hand.line_key is null
         and lines.is_booked
         and not lines.is_ignored
 
 ),
 
-hits as (
+-- Only the text of lines that may name a payout is looked at.
+pairs_near as (
 
     select
-        payouts.account_id,
-        payouts.payout_id,
-        open_lines.bank_statement_line_id,
-        coalesce(
-            open_lines.line_letters like '%' || payouts.trace_name || '%', false
-        ) as is_by_trace_id
+        payouts.payout_key,
+        open_lines.line_key,
+        payouts.trace_name,
+        payouts.descriptor_name,
+        payouts.cut_descriptor_name,
+        line_texts.line_text
     from named_payouts as payouts
     inner join open_lines
         on
             payouts.bank_pool_id = open_lines.bank_pool_id
             and payouts.currency = open_lines.currency
             and payouts.payout_amount_minor = open_lines.amount_minor
+    inner join line_texts on open_lines.line_key = line_texts.line_key
     where
         open_lines.posted_date between
         {{ days_after('payouts.expected_arrival_date', '-' ~ var('bank_days_before')) }}
         and {{ days_after('payouts.expected_arrival_date', 30) }}
-        and (
-            open_lines.line_letters like '%' || payouts.trace_name || '%'
-            or open_lines.line_letters like '%' || payouts.descriptor_name || '%'
-            or open_lines.line_letters like '%' || payouts.cut_descriptor_name || '%'
-        )
+
+),
+
+-- Most trace ids stand in one piece; to take out what stands between letters is dear.
+pairs_read as (
+
+    select
+        payout_key,
+        line_key,
+        descriptor_name,
+        cut_descriptor_name,
+        line_text,
+        case
+            when trace_name is null then false
+            when position(trace_name in upper(line_text)) > 0 then true
+            else position(trace_name in {{ letters_and_digits('line_text') }}) > 0
+        end as is_by_trace_id
+    from pairs_near
+
+),
+
+hits as (
+
+    select
+        payout_key,
+        line_key,
+        is_by_trace_id
+    from pairs_read
+    where
+        case
+            when is_by_trace_id then true
+            when coalesce(descriptor_name, cut_descriptor_name) is null then false
+            else
+                position(descriptor_name in {{ letters_and_digits('line_text') }}) > 0
+                or position(cut_descriptor_name in {{ letters_and_digits('line_text') }}) > 0
+        end
 
 ),
 
@@ -83,7 +139,7 @@ hits_ranked as (
 
     select
         *,
-        bool_or(is_by_trace_id) over (partition by account_id, payout_id) as has_trace_id
+        bool_or(is_by_trace_id) over (partition by payout_key) as has_trace_id
     from hits
 
 ),
@@ -99,8 +155,8 @@ hits_counted as (
 
     select
         *,
-        count(*) over (partition by account_id, payout_id) as lines_of_payout,
-        count(*) over (partition by bank_statement_line_id) as payouts_of_line
+        count(*) over (partition by payout_key) as lines_of_payout,
+        count(*) over (partition by line_key) as payouts_of_line
     from best_hits
 
 ),
@@ -117,11 +173,8 @@ traced_payouts as (
 
     select named_payouts.*
     from named_payouts
-    left join hits
-        on
-            named_payouts.account_id = hits.account_id
-            and named_payouts.payout_id = hits.payout_id
-    where hits.payout_id is null and named_payouts.trace_name is not null
+    left join hits on named_payouts.payout_key = hits.payout_key
+    where hits.payout_key is null and named_payouts.trace_name is not null
 
 ),
 
@@ -129,9 +182,9 @@ lines_to_search as (
 
     select open_lines.*
     from open_lines
-    left join matched on open_lines.bank_statement_line_id = matched.bank_statement_line_id
+    left join matched on open_lines.line_key = matched.line_key
     where
-        matched.bank_statement_line_id is null
+        matched.line_key is null
         and exists (
             select 1 from traced_payouts
             where
@@ -144,22 +197,22 @@ lines_to_search as (
 words as (
 
     select
-        bank_statement_line_id,
-        bank_pool_id,
-        currency,
-        amount_minor,
-        posted_date,
-        {{ each_word('line_text') }} as word
+        lines_to_search.line_key,
+        lines_to_search.bank_pool_id,
+        lines_to_search.currency,
+        lines_to_search.amount_minor,
+        lines_to_search.posted_date,
+        {{ each_long_word('line_texts.line_text', 8) }} as word
     from lines_to_search
+    inner join line_texts on lines_to_search.line_key = line_texts.line_key
 
 ),
 
 mismatches as (
 
     select distinct
-        payouts.account_id,
-        payouts.payout_id,
-        words.bank_statement_line_id
+        payouts.payout_key,
+        words.line_key
     from traced_payouts as payouts
     inner join words
         on
@@ -178,16 +231,15 @@ mismatches_counted as (
 
     select
         *,
-        count(*) over (partition by account_id, payout_id) as lines_of_payout,
-        count(*) over (partition by bank_statement_line_id) as payouts_of_line
+        count(*) over (partition by payout_key) as lines_of_payout,
+        count(*) over (partition by line_key) as payouts_of_line
     from mismatches
 
 )
 
 select
-    account_id,
-    payout_id,
-    bank_statement_line_id,
+    payout_key,
+    line_key,
     case when is_by_trace_id then 'trace_id' else 'statement_descriptor' end as match_rule,
     true as is_same_amount
 from matched
@@ -195,9 +247,8 @@ from matched
 union all
 
 select
-    account_id,
-    payout_id,
-    bank_statement_line_id,
+    payout_key,
+    line_key,
     'trace_id' as match_rule,
     false as is_same_amount
 from mismatches_counted

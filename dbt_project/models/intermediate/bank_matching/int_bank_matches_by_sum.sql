@@ -45,22 +45,19 @@ by_amount as (
 taken as (
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from by_hand
     union all
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from by_identifier
     where is_same_amount
     union all
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from by_amount
 
 ),
@@ -69,7 +66,7 @@ accounts_with_marker as (
 
     select distinct lines.bank_account_id
     from lines
-    inner join taken on lines.bank_statement_line_id = taken.bank_statement_line_id
+    inner join taken on lines.line_key = taken.line_key
     where lines.is_marked
 
 ),
@@ -78,32 +75,25 @@ accounts_with_marker as (
 contested as (
 
     select
-        alike.account_id,
-        alike.payout_id,
-        alike.bank_statement_line_id
+        alike.payout_key,
+        alike.line_key
     from alike
-    left join taken as taken_payouts
-        on
-            alike.account_id = taken_payouts.account_id
-            and alike.payout_id = taken_payouts.payout_id
-    left join taken as taken_lines
-        on alike.bank_statement_line_id = taken_lines.bank_statement_line_id
-    where taken_payouts.payout_id is null and taken_lines.bank_statement_line_id is null
+    left join taken as taken_payouts on alike.payout_key = taken_payouts.payout_key
+    left join taken as taken_lines on alike.line_key = taken_lines.line_key
+    where taken_payouts.payout_key is null and taken_lines.line_key is null
 
 ),
 
 out_of_sums as (
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from taken
     union all
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from contested
 
 ),
@@ -112,12 +102,9 @@ open_payouts as (
 
     select payouts.*
     from payouts
-    left join out_of_sums
-        on
-            payouts.account_id = out_of_sums.account_id
-            and payouts.payout_id = out_of_sums.payout_id
+    left join out_of_sums on payouts.payout_key = out_of_sums.payout_key
     where
-        out_of_sums.payout_id is null
+        out_of_sums.payout_key is null
         and payouts.bank_pool_id is not null
         and not payouts.is_never_at_bank
         and payouts.payout_status != 'failed'
@@ -128,11 +115,10 @@ open_lines as (
 
     select lines.*
     from lines
-    left join out_of_sums
-        on lines.bank_statement_line_id = out_of_sums.bank_statement_line_id
+    left join out_of_sums on lines.line_key = out_of_sums.line_key
     left join accounts_with_marker on lines.bank_account_id = accounts_with_marker.bank_account_id
     where
-        out_of_sums.bank_statement_line_id is null
+        out_of_sums.line_key is null
         and lines.is_booked
         and not lines.is_ignored
         and (lines.is_marked or accounts_with_marker.bank_account_id is null)
@@ -166,9 +152,9 @@ batch_hits as (
 
     select
         batches.group_id,
-        open_lines.bank_statement_line_id,
+        open_lines.line_key,
         count(*) over (partition by batches.group_id) as lines_of_group,
-        count(*) over (partition by open_lines.bank_statement_line_id) as groups_of_line
+        count(*) over (partition by open_lines.line_key) as groups_of_line
     from batches
     inner join open_lines
         on
@@ -200,10 +186,9 @@ day_hits as (
 
     select
         days.group_id,
-        payouts.account_id,
-        payouts.payout_id,
+        payouts.payout_key,
         count(*) over (partition by days.group_id) as payouts_of_group,
-        count(*) over (partition by payouts.account_id, payouts.payout_id) as groups_of_payout
+        count(*) over (partition by payouts.payout_key) as groups_of_payout
     from days
     inner join open_payouts as payouts
         on
@@ -217,9 +202,8 @@ day_hits as (
 found as (
 
     select
-        payouts.account_id,
-        payouts.payout_id,
-        batch_hits.bank_statement_line_id,
+        payouts.payout_key,
+        batch_hits.line_key,
         batch_hits.group_id,
         'batch_deposit' as match_rule,
         batch_hits.lines_of_group = 1 and batch_hits.groups_of_line = 1 as leads_one_way
@@ -237,9 +221,8 @@ found as (
     union all
 
     select
-        day_hits.account_id,
-        day_hits.payout_id,
-        open_lines.bank_statement_line_id,
+        day_hits.payout_key,
+        open_lines.line_key,
         day_hits.group_id,
         'split_deposit' as match_rule,
         day_hits.payouts_of_group = 1 and day_hits.groups_of_payout = 1 as leads_one_way
@@ -259,10 +242,10 @@ with_rules as (
 
     select
         *,
-        min(match_rule) over (partition by account_id, payout_id)
-        = max(match_rule) over (partition by account_id, payout_id)
-        and min(match_rule) over (partition by bank_statement_line_id)
-        = max(match_rule) over (partition by bank_statement_line_id) as has_one_rule
+        min(match_rule) over (partition by payout_key)
+        = max(match_rule) over (partition by payout_key)
+        and min(match_rule) over (partition by line_key)
+        = max(match_rule) over (partition by line_key) as has_one_rule
     from found
 
 ),
@@ -278,9 +261,8 @@ groups as (
 )
 
 select
-    with_rules.account_id,
-    with_rules.payout_id,
-    with_rules.bank_statement_line_id,
+    with_rules.payout_key,
+    with_rules.line_key,
     with_rules.group_id,
     with_rules.match_rule,
     groups.is_match

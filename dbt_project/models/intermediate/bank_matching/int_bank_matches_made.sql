@@ -9,7 +9,7 @@ payouts as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_described') }}
+    select * from {{ ref('int_bank_lines_deduplicated') }}
 
 ),
 
@@ -43,15 +43,42 @@ returned as (
 
 ),
 
-pairs as (
+returns as (
+
+    select * from returned
+    where return_line_key is not null
+
+),
+
+-- Most matches are one payout and one line. The dear way is for the others.
+pairs_alone as (
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
+        payout_key,
+        line_key,
+        match_rule
+    from by_identifier
+    where is_same_amount
+
+    union all
+
+    select
+        payout_key,
+        line_key,
+        match_rule
+    from by_amount
+    where group_id is null
+
+),
+
+pairs_in_groups as (
+
+    select
+        payout_key,
+        line_key,
         case
-            when payouts_of_line > 1 then 'line ' || bank_statement_line_id
-            else 'payout ' || account_id || ' ' || payout_id
+            when payouts_of_line > 1 then 'line ' || cast(line_key as varchar)
+            else 'payout ' || cast(payout_key as varchar)
         end as group_id,
         'manual' as match_rule,
         'user' as decided_by,
@@ -63,35 +90,20 @@ pairs as (
     union all
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
-        'payout ' || account_id || ' ' || payout_id as group_id,
-        match_rule,
-        'rule' as decided_by,
-        'matched' as match_status
-    from by_identifier
-    where is_same_amount
-
-    union all
-
-    select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
-        coalesce(match_rule || ' ' || group_id, 'payout ' || account_id || ' ' || payout_id)
-            as group_id,
+        payout_key,
+        line_key,
+        match_rule || ' ' || group_id as group_id,
         match_rule,
         'rule' as decided_by,
         match_status
     from by_amount
+    where group_id is not null
 
     union all
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
+        payout_key,
+        line_key,
         match_rule || ' ' || group_id as group_id,
         match_rule,
         'rule' as decided_by,
@@ -102,15 +114,29 @@ pairs as (
     union all
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
-        'payout ' || account_id || ' ' || payout_id as group_id,
+        payout_key,
+        line_key,
+        'payout ' || cast(payout_key as varchar) as group_id,
         'date_window' as match_rule,
         'rule' as decided_by,
         'matched' as match_status
     from returned
     where is_left_over
+
+    union all
+
+    select
+        pairs_alone.payout_key,
+        pairs_alone.line_key,
+        'payout ' || cast(pairs_alone.payout_key as varchar) as group_id,
+        pairs_alone.match_rule,
+        'rule' as decided_by,
+        'matched' as match_status
+    from pairs_alone
+    inner join returns
+        on
+            pairs_alone.payout_key = returns.payout_key
+            and pairs_alone.line_key = returns.line_key
 
 ),
 
@@ -118,107 +144,93 @@ pairs as (
 with_returns as (
 
     select
-        pairs.account_id,
-        pairs.payout_id,
-        pairs.bank_statement_line_id,
+        pairs.payout_key,
+        pairs.line_key,
         case
-            when returned.return_bank_statement_line_id is not null
-                then 'payout ' || pairs.account_id || ' ' || pairs.payout_id
+            when returns.return_line_key is not null
+                then 'payout ' || cast(pairs.payout_key as varchar)
             else pairs.group_id
         end as group_id,
         pairs.match_rule,
         pairs.decided_by,
-        case
-            when returned.return_bank_statement_line_id is not null then 'returned'
-            else pairs.match_status
-        end as match_status,
+        case when returns.return_line_key is not null then 'returned' else pairs.match_status end
+            as match_status,
         false as is_return
-    from pairs
-    left join returned
+    from pairs_in_groups as pairs
+    left join returns
         on
-            pairs.account_id = returned.account_id
-            and pairs.payout_id = returned.payout_id
-            and pairs.bank_statement_line_id = returned.bank_statement_line_id
+            pairs.payout_key = returns.payout_key
+            and pairs.line_key = returns.line_key
 
     union all
 
     select
-        account_id,
-        payout_id,
-        return_bank_statement_line_id as bank_statement_line_id,
-        'payout ' || account_id || ' ' || payout_id as group_id,
+        payout_key,
+        return_line_key as line_key,
+        'payout ' || cast(payout_key as varchar) as group_id,
         'return' as match_rule,
         'rule' as decided_by,
         'returned' as match_status,
         true as is_return
-    from returned
-    where return_bank_statement_line_id is not null
+    from returns
 
 ),
 
-group_sizes as (
+with_names as (
 
     select
-        group_id,
-        count(*) as pair_count
+        with_returns.*,
+        payouts.payout_id,
+        lines.bank_statement_line_id
     from with_returns
-    group by group_id
+    inner join payouts on with_returns.payout_key = payouts.payout_key
+    inner join lines on with_returns.line_key = lines.line_key
 
 ),
 
--- Most matches are one payout and one line; the dear way is for the others.
 groups as (
 
     select
-        with_returns.group_id,
-        1 as payout_count,
-        1 as line_count,
-        {{ hashed_id(['with_returns.payout_id', 'with_returns.bank_statement_line_id']) }}
-            as match_id
-    from with_returns
-    inner join group_sizes on with_returns.group_id = group_sizes.group_id
-    where group_sizes.pair_count = 1
-
-    union all
-
-    select
-        with_returns.group_id,
-        count(distinct with_returns.account_id || ' ' || with_returns.payout_id) as payout_count,
-        count(distinct with_returns.bank_statement_line_id) as line_count,
+        group_id,
         {{ hashed_id([
-            joined_in_order('with_returns.payout_id'),
-            joined_in_order('with_returns.bank_statement_line_id'),
-        ]) }} as match_id
-    from with_returns
-    inner join group_sizes on with_returns.group_id = group_sizes.group_id
-    where group_sizes.pair_count > 1
-    group by with_returns.group_id
+            joined_in_order('payout_id'), joined_in_order('bank_statement_line_id'),
+        ]) }} as match_id,
+        case when min(payout_key) = max(payout_key) then 'one' else 'many' end
+        || '_to_'
+        || case when min(line_key) = max(line_key) then 'one' else 'many' end as match_cardinality
+    from with_names
+    group by group_id
 
 )
 
 select
     groups.match_id,
-    with_returns.account_id,
-    with_returns.payout_id,
-    with_returns.bank_statement_line_id,
+    with_returns.payout_key,
+    with_returns.line_key,
     with_returns.match_rule,
     with_returns.match_status,
     with_returns.decided_by,
     with_returns.is_return,
-    case when groups.payout_count = 1 then 'one' else 'many' end
-    || '_to_'
-    || case when groups.line_count = 1 then 'one' else 'many' end as match_cardinality,
-    payouts.currency,
-    payouts.payout_amount_minor,
-    lines.amount_minor as line_amount_minor,
-    lines.posted_date,
-    lines.bank_account_id,
-    cast({{ days_between('payouts.expected_arrival_date', 'lines.posted_date') }} as integer)
-        as days_apart
+    groups.match_cardinality
 from with_returns
 inner join groups on with_returns.group_id = groups.group_id
-inner join payouts
+
+union all
+
+select
+    {{ hashed_id(['payouts.payout_id', 'lines.bank_statement_line_id']) }} as match_id,
+    pairs_alone.payout_key,
+    pairs_alone.line_key,
+    pairs_alone.match_rule,
+    'matched' as match_status,
+    'rule' as decided_by,
+    false as is_return,
+    'one_to_one' as match_cardinality
+from pairs_alone
+inner join payouts on pairs_alone.payout_key = payouts.payout_key
+inner join lines on pairs_alone.line_key = lines.line_key
+left join returns
     on
-        with_returns.account_id = payouts.account_id
-        and with_returns.payout_id = payouts.payout_id
-inner join lines on with_returns.bank_statement_line_id = lines.bank_statement_line_id
+        pairs_alone.payout_key = returns.payout_key
+        and pairs_alone.line_key = returns.line_key
+where returns.payout_key is null

@@ -50,27 +50,23 @@ by_sum as (
 taken as (
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from by_hand
     union all
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from by_identifier
     union all
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from by_amount
     union all
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from by_sum
 
 ),
@@ -79,20 +75,15 @@ taken as (
 undecided as (
 
     select
-        alike.account_id,
-        alike.payout_id,
-        alike.bank_statement_line_id,
+        alike.payout_key,
+        alike.line_key,
         alike.is_eligible,
-        count(*) over (partition by alike.account_id, alike.payout_id) as lines_of_payout,
-        count(*) over (partition by alike.bank_statement_line_id) as payouts_of_line
+        count(*) over (partition by alike.payout_key) as lines_of_payout,
+        count(*) over (partition by alike.line_key) as payouts_of_line
     from alike
-    left join taken as taken_payouts
-        on
-            alike.account_id = taken_payouts.account_id
-            and alike.payout_id = taken_payouts.payout_id
-    left join taken as taken_lines
-        on alike.bank_statement_line_id = taken_lines.bank_statement_line_id
-    where taken_payouts.payout_id is null and taken_lines.bank_statement_line_id is null
+    left join taken as taken_payouts on alike.payout_key = taken_payouts.payout_key
+    left join taken as taken_lines on alike.line_key = taken_lines.line_key
+    where taken_payouts.payout_key is null and taken_lines.line_key is null
 
 ),
 
@@ -100,14 +91,10 @@ undecided as (
 left_over as (
 
     select
-        undecided.account_id,
-        undecided.payout_id,
-        undecided.bank_statement_line_id
+        undecided.payout_key,
+        undecided.line_key
     from undecided
-    inner join payouts
-        on
-            undecided.account_id = payouts.account_id
-            and undecided.payout_id = payouts.payout_id
+    inner join payouts on undecided.payout_key = payouts.payout_key
     where
         undecided.is_eligible
         and undecided.lines_of_payout = 1
@@ -115,36 +102,44 @@ left_over as (
 
 ),
 
-taken_counted as (
+taken_by_failed as (
 
     select
-        *,
-        count(*) over (partition by account_id, payout_id) as lines_of_payout,
-        count(*) over (partition by bank_statement_line_id) as payouts_of_line
+        taken.payout_key,
+        taken.line_key,
+        count(*) over (partition by taken.payout_key) as lines_of_payout
     from taken
+    inner join payouts on taken.payout_key = payouts.payout_key
+
+),
+
+lines_of_failed as (
+
+    select
+        taken.line_key,
+        count(*) as payouts_of_line
+    from taken
+    where taken.line_key in (select taken_by_failed.line_key from taken_by_failed)
+    group by taken.line_key
 
 ),
 
 arrivals as (
 
     select
-        taken_counted.account_id,
-        taken_counted.payout_id,
-        taken_counted.bank_statement_line_id,
-        taken_counted.lines_of_payout = 1 and taken_counted.payouts_of_line = 1 as is_one_to_one,
+        taken_by_failed.payout_key,
+        taken_by_failed.line_key,
+        taken_by_failed.lines_of_payout = 1 and lines_of_failed.payouts_of_line = 1
+            as is_one_to_one,
         false as is_left_over
-    from taken_counted
-    inner join payouts
-        on
-            taken_counted.account_id = payouts.account_id
-            and taken_counted.payout_id = payouts.payout_id
+    from taken_by_failed
+    inner join lines_of_failed on taken_by_failed.line_key = lines_of_failed.line_key
 
     union all
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id,
+        payout_key,
+        line_key,
         true as is_one_to_one,
         true as is_left_over
     from left_over
@@ -153,9 +148,9 @@ arrivals as (
 
 lines_spoken_for as (
 
-    select bank_statement_line_id from taken
-    union
-    select bank_statement_line_id from undecided
+    select line_key from taken
+    union all
+    select line_key from undecided
 
 ),
 
@@ -163,34 +158,29 @@ lines_spoken_for as (
 returns_alike as (
 
     select
-        arrivals.account_id,
-        arrivals.payout_id,
+        arrivals.payout_key,
         arrival_lines.bank_account_id,
         arrival_lines.currency,
         arrival_lines.amount_minor,
         arrival_lines.posted_date as arrived_date,
-        arrivals.bank_statement_line_id as arrival_line_id,
-        return_lines.bank_statement_line_id,
+        arrivals.line_key as arrival_line_key,
+        return_lines.line_key,
         return_lines.posted_date
     from arrivals
-    inner join payouts
-        on
-            arrivals.account_id = payouts.account_id
-            and arrivals.payout_id = payouts.payout_id
+    inner join payouts on arrivals.payout_key = payouts.payout_key
     inner join lines as arrival_lines
         on
-            arrivals.bank_statement_line_id = arrival_lines.bank_statement_line_id
+            arrivals.line_key = arrival_lines.line_key
             and payouts.payout_amount_minor = arrival_lines.amount_minor
     inner join lines as return_lines
         on
             arrival_lines.bank_account_id = return_lines.bank_account_id
             and arrival_lines.currency = return_lines.currency
             and arrival_lines.amount_minor = -return_lines.amount_minor
-    left join lines_spoken_for
-        on return_lines.bank_statement_line_id = lines_spoken_for.bank_statement_line_id
+    left join lines_spoken_for on return_lines.line_key = lines_spoken_for.line_key
     where
         arrivals.is_one_to_one
-        and lines_spoken_for.bank_statement_line_id is null
+        and lines_spoken_for.line_key is null
         and return_lines.is_booked
         and not return_lines.is_ignored
         and return_lines.posted_date between arrival_lines.posted_date
@@ -205,14 +195,14 @@ returns_placed as (
         *,
         dense_rank() over (
             partition by bank_account_id, currency, amount_minor
-            order by arrived_date, arrival_line_id
+            order by arrived_date, arrival_line_key
         ) as arrival_place,
         dense_rank() over (
             partition by bank_account_id, currency, amount_minor
-            order by posted_date, bank_statement_line_id
+            order by posted_date, line_key
         ) as return_place,
-        count(*) over (partition by account_id, payout_id) as lines_of_payout,
-        count(*) over (partition by bank_statement_line_id) as payouts_of_line
+        count(*) over (partition by payout_key) as lines_of_payout,
+        count(*) over (partition by line_key) as payouts_of_line
     from returns_alike
 
 ),
@@ -231,9 +221,8 @@ returns_counted as (
 returns_paired as (
 
     select
-        account_id,
-        payout_id,
-        bank_statement_line_id
+        payout_key,
+        line_key
     from returns_counted
     where
         case
@@ -244,13 +233,9 @@ returns_paired as (
 )
 
 select
-    arrivals.account_id,
-    arrivals.payout_id,
-    arrivals.bank_statement_line_id,
-    returns_paired.bank_statement_line_id as return_bank_statement_line_id,
+    arrivals.payout_key,
+    arrivals.line_key,
+    returns_paired.line_key as return_line_key,
     arrivals.is_left_over
 from arrivals
-left join returns_paired
-    on
-        arrivals.account_id = returns_paired.account_id
-        and arrivals.payout_id = returns_paired.payout_id
+left join returns_paired on arrivals.payout_key = returns_paired.payout_key

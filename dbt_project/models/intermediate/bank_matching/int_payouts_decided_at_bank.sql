@@ -28,25 +28,47 @@ coverage as (
 
 lines as (
 
+    select * from {{ ref('int_bank_lines_deduplicated') }}
+
+),
+
+lines_described as (
+
     select * from {{ ref('int_bank_lines_described') }}
 
 ),
 
+-- A payout is in one match: where that is of one line, there is nothing to sum.
 matches as (
 
     select
-        account_id,
-        payout_id,
-        min(match_id) as match_id,
-        max(match_status) as match_status,
-        bool_or(is_return) as is_returned,
-        min(case when not is_return then bank_statement_line_id end) as bank_statement_line_id,
-        min(case when not is_return then posted_date end) as bank_posted_date,
-        min(case when not is_return then match_rule end) as bank_match_rule,
-        cast(sum(case when not is_return then line_amount_minor end) as bigint)
+        made.payout_key,
+        made.match_status,
+        made.is_return as is_returned,
+        lines.bank_statement_line_id,
+        lines.posted_date as bank_posted_date,
+        made.match_rule as bank_match_rule,
+        lines.amount_minor as bank_amount_minor
+    from made
+    inner join lines on made.line_key = lines.line_key
+    where made.match_cardinality = 'one_to_one'
+
+    union all
+
+    select
+        made.payout_key,
+        max(made.match_status) as match_status,
+        bool_or(made.is_return) as is_returned,
+        min(case when not made.is_return then lines.bank_statement_line_id end)
+            as bank_statement_line_id,
+        min(case when not made.is_return then lines.posted_date end) as bank_posted_date,
+        min(case when not made.is_return then made.match_rule end) as bank_match_rule,
+        cast(sum(case when not made.is_return then lines.amount_minor end) as bigint)
             as bank_amount_minor
     from made
-    group by account_id, payout_id
+    inner join lines on made.line_key = lines.line_key
+    where made.match_cardinality != 'one_to_one'
+    group by made.payout_key
 
 ),
 
@@ -54,13 +76,11 @@ matches as (
 undecided as (
 
     select
-        account_id,
-        payout_id,
-        min(case when candidate_reason = 'amount_mismatch' then bank_statement_line_id end)
-            as mismatched_line_id,
-        count(distinct bank_statement_line_id) as candidate_count
+        payout_key,
+        min(case when candidate_reason = 'amount_mismatch' then line_key end)
+            as mismatched_line_key
     from candidates
-    group by account_id, payout_id
+    group by payout_key
 
 ),
 
@@ -70,7 +90,7 @@ accounts_paid_by_stripe as (
     select distinct
         bank_account_id,
         currency
-    from lines
+    from lines_described
     where is_marked
 
 ),
@@ -119,12 +139,9 @@ open_payouts as (
 
     select payouts.*
     from payouts
-    left join matches
-        on
-            payouts.account_id = matches.account_id
-            and payouts.payout_id = matches.payout_id
+    left join matches on payouts.payout_key = matches.payout_key
     where
-        matches.payout_id is null
+        matches.payout_key is null
         and payouts.bank_pool_id is not null
         and not payouts.is_never_at_bank
 
@@ -133,8 +150,7 @@ open_payouts as (
 covered as (
 
     select
-        open_payouts.account_id,
-        open_payouts.payout_id,
+        open_payouts.payout_key,
         count(
             distinct case
                 when
@@ -158,36 +174,34 @@ covered as (
         >= {{ days_after('open_payouts.expected_arrival_date', '-' ~ var('bank_days_before')) }}
         and coverage.covered_from_date
         <= {{ days_after('open_payouts.expected_arrival_date', var('bank_days_after')) }}
-    group by open_payouts.account_id, open_payouts.payout_id
+    group by open_payouts.payout_key
 
 ),
 
 decided as (
 
     select
+        payouts.payout_key,
         payouts.account_id,
         payouts.payout_id,
-        payouts.bank_pool_id,
         payouts.currency,
         payouts.payout_amount_minor,
         payouts.payout_status,
         payouts.expected_arrival_date,
         payouts.grace_ends_date,
-        matches.match_id,
         matches.bank_statement_line_id,
         matches.bank_posted_date,
         matches.bank_amount_minor,
         matches.bank_match_rule,
-        undecided.mismatched_line_id,
-        coalesce(undecided.candidate_count, 0) as candidate_count,
-        payouts.payout_status = 'failed' and matches.payout_id is not null
+        undecided.mismatched_line_key,
+        payouts.payout_status = 'failed' and matches.payout_key is not null
         and not matches.is_returned as is_return_missing,
         case
             when matches.match_status is not null then matches.match_status
             when payouts.is_never_at_bank then 'not_expected'
             when payouts.bank_pool_id is null then 'no_bank_data'
-            when undecided.mismatched_line_id is not null then 'amount_mismatch'
-            when undecided.candidate_count > 0 then 'ambiguous'
+            when undecided.mismatched_line_key is not null then 'amount_mismatch'
+            when undecided.payout_key is not null then 'ambiguous'
             when payouts.payout_status = 'failed' then 'not_expected'
             when payouts.expected_arrival_date > {{ as_of_date() }} then 'in_transit'
             when covered.periods_in_window is null then 'no_bank_data'
@@ -198,18 +212,9 @@ decided as (
             else 'in_transit'
         end as bank_match_status
     from payouts
-    left join matches
-        on
-            payouts.account_id = matches.account_id
-            and payouts.payout_id = matches.payout_id
-    left join undecided
-        on
-            payouts.account_id = undecided.account_id
-            and payouts.payout_id = undecided.payout_id
-    left join covered
-        on
-            payouts.account_id = covered.account_id
-            and payouts.payout_id = covered.payout_id
+    left join matches on payouts.payout_key = matches.payout_key
+    left join undecided on payouts.payout_key = undecided.payout_key
+    left join covered on payouts.payout_key = covered.payout_key
     left join pool_sizes
         on
             payouts.bank_pool_id = pool_sizes.bank_pool_id

@@ -8,9 +8,14 @@ payouts as (
 
 ),
 
-settled as (
+failures as (
 
-    select * from {{ ref('int_payouts_settled') }}
+    select
+        account_id,
+        payout_id,
+        cast(failed_at as date) as failed_date
+    from {{ ref('int_payouts_settled') }}
+    where failed_at is not null
 
 ),
 
@@ -131,7 +136,7 @@ directed as (
         payouts.payout_status,
         payouts.expected_arrival_date,
         coalesce(payouts.destination_id, '-') as destination_id,
-        cast(settled.failed_at as date) as failed_date,
+        failures.failed_date,
         coalesce(payouts.statement_descriptor, '') as statement_descriptor,
         {{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }} as trace_letters,
         {{ letters_and_digits('payouts.statement_descriptor') }} as descriptor_letters,
@@ -141,10 +146,10 @@ directed as (
         or coalesce(payouts.destination_type = 'card', false) as is_never_at_bank,
         pools.bank_pool_id
     from payouts
-    inner join settled
+    left join failures
         on
-            payouts.account_id = settled.account_id
-            and payouts.payout_id = settled.payout_id
+            payouts.account_id = failures.account_id
+            and payouts.payout_id = failures.payout_id
     left join accounts on payouts.account_id = accounts.account_id
     left join mapped
         on
@@ -190,6 +195,7 @@ cut_descriptors as (
 )
 
 select
+    {{ narrow_key(hashed_id(['directed.account_id', 'directed.payout_id'])) }} as payout_key,
     directed.account_id,
     directed.payout_id,
     directed.currency,

@@ -24,7 +24,13 @@ at_bank as (
 with_arrival as (
 
     select
-        payouts.*,
+        payouts.account_id,
+        payouts.payout_id,
+        payouts.currency,
+        payouts.payout_amount_minor,
+        payouts.payout_status,
+        payouts.created_date,
+        payouts.expected_arrival_date,
         case
             when at_bank.bank_posted_date is not null then at_bank.bank_posted_date
             when at_bank.bank_match_status != 'overdue' then payouts.expected_arrival_date
@@ -37,28 +43,38 @@ with_arrival as (
 
 ),
 
+-- Most arrive in the month in which they were sent, and are on their way at the end of none.
+over_a_month_end as (
+
+    select * from with_arrival
+    where
+        reached_bank_date is null
+        or reached_bank_date > {{ last_day_of_month('created_date') }}
+
+),
+
 months_touched as (
 
     select
-        with_arrival.account_id,
-        with_arrival.payout_id,
-        with_arrival.currency,
-        with_arrival.payout_amount_minor,
-        with_arrival.created_date,
-        with_arrival.expected_arrival_date,
-        with_arrival.reached_bank_date,
-        with_arrival.payout_status,
+        over_a_month_end.account_id,
+        over_a_month_end.payout_id,
+        over_a_month_end.currency,
+        over_a_month_end.payout_amount_minor,
+        over_a_month_end.created_date,
+        over_a_month_end.expected_arrival_date,
+        over_a_month_end.reached_bank_date,
+        over_a_month_end.payout_status,
         settled.settlement_status,
         cast(settled.failed_at as date) as returned_date,
         {{ each_month(
-            'with_arrival.created_date',
-            'coalesce(with_arrival.reached_bank_date, ' ~ as_of_date() ~ ')'
+            'over_a_month_end.created_date',
+            'coalesce(over_a_month_end.reached_bank_date, ' ~ as_of_date() ~ ')'
         ) }} as month_start_date
-    from with_arrival
+    from over_a_month_end
     inner join settled
         on
-            with_arrival.account_id = settled.account_id
-            and with_arrival.payout_id = settled.payout_id
+            over_a_month_end.account_id = settled.account_id
+            and over_a_month_end.payout_id = settled.payout_id
 
 ),
 

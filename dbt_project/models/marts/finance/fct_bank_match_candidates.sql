@@ -6,23 +6,30 @@ candidates as (
 
 ),
 
+payouts as (
+
+    select * from {{ ref('int_payouts_directed_to_bank') }}
+
+),
+
 lines as (
 
-    select * from {{ ref('int_bank_lines_decided') }}
+    select * from {{ ref('int_bank_lines_deduplicated') }}
 
 )
 
 select
-    candidates.account_id,
-    candidates.payout_id,
-    candidates.bank_statement_line_id,
+    payouts.account_id,
+    payouts.payout_id,
+    lines.bank_statement_line_id,
     candidates.candidate_reason,
-    candidates.currency,
-    candidates.payout_amount_minor,
+    payouts.currency,
+    payouts.payout_amount_minor,
     lines.amount_minor as line_amount_minor,
     lines.bank_account_id,
     lines.posted_date,
     lines.counterparty,
     lines.description
 from candidates
-inner join lines on candidates.bank_statement_line_id = lines.bank_statement_line_id
+inner join payouts on candidates.payout_key = payouts.payout_key
+inner join lines on candidates.line_key = lines.line_key

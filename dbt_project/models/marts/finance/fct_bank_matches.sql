@@ -4,20 +4,35 @@ made as (
 
     select * from {{ ref('int_bank_matches_made') }}
 
+),
+
+payouts as (
+
+    select * from {{ ref('int_payouts_directed_to_bank') }}
+
+),
+
+lines as (
+
+    select * from {{ ref('int_bank_lines_deduplicated') }}
+
 )
 
 select
-    match_id,
-    account_id,
-    payout_id,
-    bank_account_id,
-    bank_statement_line_id,
-    currency,
-    payout_amount_minor,
-    line_amount_minor,
-    posted_date,
-    match_rule,
-    match_cardinality,
-    days_apart,
-    decided_by
+    made.match_id,
+    payouts.account_id,
+    payouts.payout_id,
+    lines.bank_account_id,
+    lines.bank_statement_line_id,
+    payouts.currency,
+    payouts.payout_amount_minor,
+    lines.amount_minor as line_amount_minor,
+    lines.posted_date,
+    made.match_rule,
+    made.match_cardinality,
+    cast({{ days_between('payouts.expected_arrival_date', 'lines.posted_date') }} as integer)
+        as days_apart,
+    made.decided_by
 from made
+inner join payouts on made.payout_key = payouts.payout_key
+inner join lines on made.line_key = lines.line_key

@@ -2,6 +2,12 @@ with
 
 lines as (
 
+    select * from {{ ref('int_bank_lines_deduplicated') }}
+
+),
+
+decided as (
+
     select * from {{ ref('int_bank_lines_decided') }}
 
 ),
@@ -24,8 +30,9 @@ select
     lines.counterparty,
     lines.description,
     lines.end_to_end_id,
-    lines.line_match_status,
-    lines.match_id,
+    decided.line_match_status,
+    decided.match_id,
     lines.source_file
 from lines
+inner join decided on lines.line_key = decided.line_key
 inner join currencies on lines.currency = currencies.currency
