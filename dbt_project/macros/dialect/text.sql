@@ -3,8 +3,12 @@
     {{ return(adapter.dispatch('letters_and_digits')(text)) }}
 {%- endmacro %}
 
+{# To look whether there is anything to take out costs a tenth of taking it out. #}
 {% macro duckdb__letters_and_digits(text) -%}
-    regexp_replace(upper({{ text }}), '[^0-9A-Z]+', '', 'g')
+    case
+        when regexp_full_match({{ text }}, '[0-9A-Z]*') then {{ text }}
+        else regexp_replace(upper({{ text }}), '[^0-9A-Z]+', '', 'g')
+    end
 {%- endmacro %}
 
 {# A text's words in upper case, each between blanks, so that a word can be looked for whole. #}

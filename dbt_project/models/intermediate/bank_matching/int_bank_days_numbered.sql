@@ -16,7 +16,13 @@ statements as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_deduplicated') }}
+    select * from {{ ref('stg_bank__statement_lines') }}
+
+),
+
+sources as (
+
+    select * from {{ ref('int_bank_sources_found') }}
 
 ),
 
@@ -48,11 +54,13 @@ days_touched as (
     union all
 
     select
-        currency,
-        min(posted_date) as first_date,
-        max(posted_date) as last_date
+        lines.currency,
+        min(lines.posted_date) as first_date,
+        max(lines.posted_date) as last_date
     from lines
-    group by currency
+    inner join sources on lines.source_id = sources.source_id
+    where sources.is_whole
+    group by lines.currency
 
 ),
 

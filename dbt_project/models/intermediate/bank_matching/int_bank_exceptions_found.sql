@@ -10,19 +10,13 @@ payouts as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_deduplicated') }}
+    select * from {{ ref('int_bank_lines_described') }}
 
 ),
 
 lines_decided as (
 
     select * from {{ ref('int_bank_lines_decided') }}
-
-),
-
-bank_accounts as (
-
-    select * from {{ ref('int_bank_accounts_mapped') }}
 
 ),
 
@@ -253,33 +247,28 @@ missing_in_stripe as (
     select
         coalesce(pool_owners.account_id, platform.account_id) as account_id,
         cast(null as varchar) as payout_id,
-        lines.currency,
-        lines.amount_minor,
-        lines.posted_date as outstanding_since,
+        lines_decided.currency,
+        lines_decided.amount_minor,
+        lines_decided.posted_date as outstanding_since,
         'missing_in_stripe' as exception_type,
-        lines.bank_statement_line_id,
+        lines_decided.bank_statement_line_id,
         'A line of '
         || {{ money_text(
-            'lines.amount_minor', 'lines.currency', 'coalesce(currencies.minor_unit_exponent, 2)'
+            'lines_decided.amount_minor', 'lines_decided.currency', 'coalesce(currencies.minor_unit_exponent, 2)'
         ) }}
-        || ', posted on ' || cast(lines.posted_date as varchar) || ' on bank account '
-        || lines.bank_account_id || ', names Stripe, but no payout is it.' as explanation
-    from lines
-    inner join lines_decided on lines.line_key = lines_decided.line_key
-    inner join bank_accounts
-        on
-            lines.bank_account_id = bank_accounts.bank_account_id
-            and lines.currency = bank_accounts.currency
+        || ', posted on ' || cast(lines_decided.posted_date as varchar) || ' on bank account '
+        || lines_decided.bank_account_id || ', names Stripe, but no payout is it.' as explanation
+    from lines_decided
     cross join platform
-    left join pool_owners on bank_accounts.bank_pool_id = pool_owners.bank_pool_id
+    left join pool_owners on lines_decided.bank_pool_id = pool_owners.bank_pool_id
     left join accounts_read
         on coalesce(pool_owners.account_id, platform.account_id) = accounts_read.account_id
-    left join currencies on lines.currency = currencies.currency
+    left join currencies on lines_decided.currency = currencies.currency
     where
         lines_decided.line_match_status = 'unmatched_stripe'
         and (
             accounts_read.history_from_at is null
-            or lines.posted_date > {{ days_after(
+            or lines_decided.posted_date > {{ days_after(
                 'cast(accounts_read.history_from_at as date)', var('bank_days_after')
             ) }}
         )

@@ -1,4 +1,6 @@
 -- One decision for each statement line.
+{{ config(materialized='view') }}
+
 with
 
 lines as (
@@ -53,7 +55,12 @@ undecided as (
 
 select
     lines.line_key,
+    lines.bank_statement_line_id,
+    lines.source_id,
+    lines.line_number,
     lines.bank_account_id,
+    lines.bank_pool_id,
+    lines.posted_date,
     lines.amount_minor,
     lines.currency,
     matches.match_id,

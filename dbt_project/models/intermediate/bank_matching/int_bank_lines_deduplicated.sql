@@ -1,6 +1,8 @@
 -- Each real line once, however many files hold it. What names a line is the bank's own reference
 -- where that is unique in the account; else its content, counted within a file, so that two
 -- identical lines of one file stay two and the same line in two files stays one.
+{{ config(materialized='view') }}
+
 {% set reference_id = hashed_id([
     "'reference'", 'bank_account_id', 'currency', 'bank_reference',
 ]) %}
@@ -48,21 +50,24 @@ references_counted as (
         bank_account_id,
         currency,
         bank_reference,
-        count(*) as copy_count,
-        min(posted_date) = max(posted_date)
-        and min(amount_minor) = max(amount_minor) as is_of_one_content
+        count(*) as copy_count
     from booked_references
     group by bank_account_id, currency, bank_reference
 
 ),
 
 -- Most references stand in one file, and need no second look.
-references_given_twice as (
+references_in_sources as (
 
     select
         booked_references.bank_account_id,
         booked_references.currency,
-        booked_references.bank_reference
+        booked_references.bank_reference,
+        count(*) as line_count,
+        min(booked_references.posted_date) as first_posted_date,
+        max(booked_references.posted_date) as last_posted_date,
+        min(booked_references.amount_minor) as least_amount_minor,
+        max(booked_references.amount_minor) as most_amount_minor
     from booked_references
     inner join references_counted
         on
@@ -75,7 +80,6 @@ references_given_twice as (
         booked_references.currency,
         booked_references.bank_reference,
         booked_references.source_id
-    having count(*) > 1
 
 ),
 
@@ -93,20 +97,16 @@ naming_references as (
     union all
 
     select
-        references_counted.bank_account_id,
-        references_counted.currency,
-        references_counted.bank_reference,
-        references_counted.copy_count
-    from references_counted
-    left join references_given_twice
-        on
-            references_counted.bank_account_id = references_given_twice.bank_account_id
-            and references_counted.currency = references_given_twice.currency
-            and references_counted.bank_reference = references_given_twice.bank_reference
-    where
-        references_counted.copy_count > 1
-        and references_counted.is_of_one_content
-        and references_given_twice.bank_reference is null
+        bank_account_id,
+        currency,
+        bank_reference,
+        count(*) as copy_count
+    from references_in_sources
+    group by bank_account_id, currency, bank_reference
+    having
+        max(line_count) = 1
+        and min(first_posted_date) = max(last_posted_date)
+        and min(least_amount_minor) = max(most_amount_minor)
 
 ),
 
@@ -159,7 +159,6 @@ with_copies as (
 
     select
         {{ reference_id }} as bank_statement_line_id,
-        line_number,
         bank_account_id,
         currency,
         amount_minor,
@@ -171,6 +170,8 @@ with_copies as (
         counterparty,
         description,
         type_code,
+        source_id,
+        line_number,
         source_file
     from with_name
     where copy_count > 1 and is_booked
@@ -179,7 +180,6 @@ with_copies as (
 
     select
         bank_statement_line_id,
-        line_number,
         bank_account_id,
         currency,
         amount_minor,
@@ -191,6 +191,8 @@ with_copies as (
         counterparty,
         description,
         type_code,
+        source_id,
+        line_number,
         source_file
     from by_content
 
@@ -224,6 +226,8 @@ once as (
         counterparty,
         description,
         type_code,
+        source_id,
+        line_number,
         source_file
     from with_name
     where copy_count = 1 and is_booked
@@ -243,6 +247,8 @@ once as (
         counterparty,
         description,
         type_code,
+        source_id,
+        line_number,
         source_file
     from copies_ordered
     where copy_number = 1

@@ -1,4 +1,5 @@
--- What matching has to know of each line: its pool, and whether it speaks of Stripe.
+-- What matching has to know of each line: its pool, and whether it speaks of Stripe. What else the
+-- bank says of it is not stored again.
 with
 
 lines as (
@@ -37,6 +38,9 @@ with_text as (
 
     select
         lines.line_key,
+        lines.bank_statement_line_id,
+        lines.source_id,
+        lines.line_number,
         lines.bank_account_id,
         lines.currency,
         lines.amount_minor,
@@ -86,6 +90,9 @@ branded_lines as (
 
 select
     with_text.line_key,
+    with_text.bank_statement_line_id,
+    with_text.source_id,
+    with_text.line_number,
     with_text.bank_account_id,
     with_text.bank_pool_id,
     with_text.currency,

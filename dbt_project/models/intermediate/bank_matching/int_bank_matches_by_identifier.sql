@@ -15,9 +15,9 @@ lines as (
 
 ),
 
-whole_lines as (
+stored_lines as (
 
-    select * from {{ ref('int_bank_lines_deduplicated') }}
+    select * from {{ ref('stg_bank__statement_lines') }}
 
 ),
 
@@ -30,9 +30,10 @@ by_hand as (
 line_texts as (
 
     select
-        whole_lines.line_key,
-        {{ bank_line_text('whole_lines') }} as line_text
-    from whole_lines
+        stored_lines.source_id,
+        stored_lines.line_number,
+        {{ bank_line_text('stored_lines') }} as line_text
+    from stored_lines
 
 ),
 
@@ -61,6 +62,8 @@ open_lines as (
 
     select
         lines.line_key,
+        lines.source_id,
+        lines.line_number,
         lines.bank_pool_id,
         lines.currency,
         lines.amount_minor,
@@ -90,7 +93,10 @@ pairs_near as (
             payouts.bank_pool_id = open_lines.bank_pool_id
             and payouts.currency = open_lines.currency
             and payouts.payout_amount_minor = open_lines.amount_minor
-    inner join line_texts on open_lines.line_key = line_texts.line_key
+    inner join line_texts
+        on
+            open_lines.source_id = line_texts.source_id
+            and open_lines.line_number = line_texts.line_number
     where
         open_lines.posted_date between
         {{ days_after('payouts.expected_arrival_date', '-' ~ var('bank_days_before')) }}
@@ -204,7 +210,10 @@ words as (
         lines_to_search.posted_date,
         {{ each_long_word('line_texts.line_text', 8) }} as word
     from lines_to_search
-    inner join line_texts on lines_to_search.line_key = line_texts.line_key
+    inner join line_texts
+        on
+            lines_to_search.source_id = line_texts.source_id
+            and lines_to_search.line_number = line_texts.line_number
 
 ),
 

@@ -9,7 +9,7 @@ payouts as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_deduplicated') }}
+    select * from {{ ref('int_bank_lines_described') }}
 
 ),
 

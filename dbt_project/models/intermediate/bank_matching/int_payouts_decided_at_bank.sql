@@ -28,12 +28,6 @@ coverage as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_deduplicated') }}
-
-),
-
-lines_described as (
-
     select * from {{ ref('int_bank_lines_described') }}
 
 ),
@@ -90,7 +84,7 @@ accounts_paid_by_stripe as (
     select distinct
         bank_account_id,
         currency
-    from lines_described
+    from lines
     where is_marked
 
 ),
@@ -158,8 +152,7 @@ covered as (
                     and coverage.business_days_through >= open_payouts.business_days_through_grace
                     then coverage.bank_account_id
             end
-        ) as accounts_covered_through_grace,
-        count(*) as periods_in_window
+        ) = max(pool_sizes.account_count) as is_covered_through_grace
     from open_payouts
     inner join accounts_counted
         on
@@ -169,6 +162,10 @@ covered as (
         on
             accounts_counted.bank_account_id = coverage.bank_account_id
             and accounts_counted.currency = coverage.currency
+    inner join pool_sizes
+        on
+            open_payouts.bank_pool_id = pool_sizes.bank_pool_id
+            and open_payouts.currency = pool_sizes.currency
     where
         coverage.covered_through_date
         >= {{ days_after('open_payouts.expected_arrival_date', '-' ~ var('bank_days_before')) }}
@@ -186,7 +183,6 @@ decided as (
         payouts.payout_id,
         payouts.currency,
         payouts.payout_amount_minor,
-        payouts.payout_status,
         payouts.expected_arrival_date,
         payouts.grace_ends_date,
         matches.bank_statement_line_id,
@@ -204,9 +200,9 @@ decided as (
             when undecided.payout_key is not null then 'ambiguous'
             when payouts.payout_status = 'failed' then 'not_expected'
             when payouts.expected_arrival_date > {{ as_of_date() }} then 'in_transit'
-            when covered.periods_in_window is null then 'no_bank_data'
+            when covered.payout_key is null then 'no_bank_data'
             when
-                covered.accounts_covered_through_grace = pool_sizes.account_count
+                covered.is_covered_through_grace
                 and payouts.grace_ends_date < {{ as_of_date() }}
                 then 'overdue'
             else 'in_transit'
@@ -215,10 +211,6 @@ decided as (
     left join matches on payouts.payout_key = matches.payout_key
     left join undecided on payouts.payout_key = undecided.payout_key
     left join covered on payouts.payout_key = covered.payout_key
-    left join pool_sizes
-        on
-            payouts.bank_pool_id = pool_sizes.bank_pool_id
-            and payouts.currency = pool_sizes.currency
 
 ),
 

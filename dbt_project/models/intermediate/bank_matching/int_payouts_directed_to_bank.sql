@@ -126,43 +126,45 @@ pools as (
 
 ),
 
+-- Few directions for many payouts: the pool is looked up for each direction.
 directed as (
 
     select
-        payouts.account_id,
-        payouts.payout_id,
-        payouts.currency,
-        payouts.payout_amount_minor,
-        payouts.payout_status,
-        payouts.expected_arrival_date,
-        coalesce(payouts.destination_id, '-') as destination_id,
-        failures.failed_date,
-        coalesce(payouts.statement_descriptor, '') as statement_descriptor,
-        {{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }} as trace_letters,
-        {{ letters_and_digits('payouts.statement_descriptor') }} as descriptor_letters,
-        {{ letters_and_digits('left(payouts.statement_descriptor, 10)') }} as cut_letters,
-        payouts.payout_status = 'canceled'
-        or payouts.payout_amount_minor = 0
-        or coalesce(payouts.destination_type = 'card', false) as is_never_at_bank,
+        directions.account_id,
+        coalesce(directions.destination_id, '-') as destination_id,
+        directions.currency,
         pools.bank_pool_id
-    from payouts
-    left join failures
-        on
-            payouts.account_id = failures.account_id
-            and payouts.payout_id = failures.payout_id
-    left join accounts on payouts.account_id = accounts.account_id
+    from directions
+    left join accounts on directions.account_id = accounts.account_id
     left join mapped
         on
-            payouts.account_id = mapped.account_id
-            and coalesce(payouts.destination_id, '-') = mapped.destination_id
-            and payouts.currency = mapped.currency
+            directions.account_id = mapped.account_id
+            and coalesce(directions.destination_id, '-') = mapped.destination_id
+            and directions.currency = mapped.currency
     left join pools
         on
             coalesce(
                 mapped.bank_pool_id,
                 case when accounts.is_platform_account then 'platform' end
             ) = pools.bank_pool_id
-            and payouts.currency = pools.currency
+            and directions.currency = pools.currency
+
+),
+
+with_descriptor as (
+
+    select
+        directed.bank_pool_id,
+        payouts.currency,
+        {{ letters_and_digits('payouts.statement_descriptor') }} as descriptor_letters,
+        {{ letters_and_digits('left(payouts.statement_descriptor, 10)') }} as cut_letters
+    from payouts
+    inner join directed
+        on
+            payouts.account_id = directed.account_id
+            and coalesce(payouts.destination_id, '-') = directed.destination_id
+            and payouts.currency = directed.currency
+    where payouts.statement_descriptor is not null and directed.bank_pool_id is not null
 
 ),
 
@@ -173,8 +175,8 @@ descriptors as (
         bank_pool_id,
         currency,
         descriptor_letters
-    from directed
-    where length(descriptor_letters) >= 6 and bank_pool_id is not null
+    from with_descriptor
+    where length(descriptor_letters) >= 6
     group by bank_pool_id, currency, descriptor_letters
     having count(*) = 1
 
@@ -187,51 +189,85 @@ cut_descriptors as (
         bank_pool_id,
         currency,
         cut_letters
-    from directed
-    where length(cut_letters) >= 6 and bank_pool_id is not null
+    from with_descriptor
+    where length(cut_letters) >= 6
     group by bank_pool_id, currency, cut_letters
     having count(*) = 1
+
+),
+
+with_letters as (
+
+    select
+        payouts.account_id,
+        payouts.payout_id,
+        payouts.currency,
+        payouts.payout_amount_minor,
+        payouts.payout_status,
+        payouts.expected_arrival_date,
+        directed.destination_id,
+        failures.failed_date,
+        coalesce(payouts.statement_descriptor, '') as statement_descriptor,
+        {{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }} as trace_letters,
+        {{ letters_and_digits('payouts.statement_descriptor') }} as descriptor_letters,
+        {{ letters_and_digits('left(payouts.statement_descriptor, 10)') }} as cut_letters,
+        payouts.payout_status = 'canceled'
+        or payouts.payout_amount_minor = 0
+        or coalesce(payouts.destination_type = 'card', false) as is_never_at_bank,
+        directed.bank_pool_id
+    from payouts
+    inner join directed
+        on
+            payouts.account_id = directed.account_id
+            and coalesce(payouts.destination_id, '-') = directed.destination_id
+            and payouts.currency = directed.currency
+    left join failures
+        on
+            payouts.account_id = failures.account_id
+            and payouts.payout_id = failures.payout_id
 
 )
 
 select
-    {{ narrow_key(hashed_id(['directed.account_id', 'directed.payout_id'])) }} as payout_key,
-    directed.account_id,
-    directed.payout_id,
-    directed.currency,
-    directed.payout_amount_minor,
-    directed.payout_status,
-    directed.expected_arrival_date,
-    directed.destination_id,
-    directed.failed_date,
-    directed.statement_descriptor,
-    case when length(directed.trace_letters) >= 8 then directed.trace_letters end as trace_name,
+    {{ narrow_key(hashed_id(['with_letters.account_id', 'with_letters.payout_id'])) }}
+        as payout_key,
+    with_letters.account_id,
+    with_letters.payout_id,
+    with_letters.currency,
+    with_letters.payout_amount_minor,
+    with_letters.payout_status,
+    with_letters.expected_arrival_date,
+    with_letters.destination_id,
+    with_letters.failed_date,
+    with_letters.statement_descriptor,
+    case when length(with_letters.trace_letters) >= 8 then with_letters.trace_letters end
+        as trace_name,
     descriptors.descriptor_letters as descriptor_name,
     cut_descriptors.cut_letters as cut_descriptor_name,
-    directed.is_never_at_bank,
-    directed.bank_pool_id,
+    with_letters.is_never_at_bank,
+    with_letters.bank_pool_id,
     arrival_days.business_day_number
     - case when arrival_days.is_business_day then 1 else 0 end as business_days_before,
     grace_days.business_day_number as business_days_through_grace,
     grace_days.calendar_date as grace_ends_date
-from directed
+from with_letters
 left join descriptors
     on
-        directed.bank_pool_id = descriptors.bank_pool_id
-        and directed.currency = descriptors.currency
-        and directed.descriptor_letters = descriptors.descriptor_letters
+        with_letters.bank_pool_id = descriptors.bank_pool_id
+        and with_letters.currency = descriptors.currency
+        and with_letters.descriptor_letters = descriptors.descriptor_letters
 left join cut_descriptors
     on
-        directed.bank_pool_id = cut_descriptors.bank_pool_id
-        and directed.currency = cut_descriptors.currency
-        and directed.cut_letters = cut_descriptors.cut_letters
+        with_letters.bank_pool_id = cut_descriptors.bank_pool_id
+        and with_letters.currency = cut_descriptors.currency
+        and with_letters.cut_letters = cut_descriptors.cut_letters
 left join days as arrival_days
     on
-        directed.currency = arrival_days.currency
-        and directed.expected_arrival_date = arrival_days.calendar_date
+        with_letters.currency = arrival_days.currency
+        and with_letters.expected_arrival_date = arrival_days.calendar_date
 left join days as grace_days
     on
-        directed.currency = grace_days.currency
+        with_letters.currency = grace_days.currency
         and grace_days.is_business_day
         and grace_days.business_day_number
         = arrival_days.business_day_number + {{ var('bank_grace_business_days') }}

@@ -14,7 +14,13 @@ payouts as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_deduplicated') }}
+    select * from {{ ref('int_bank_lines_described') }}
+
+),
+
+stored_lines as (
+
+    select * from {{ ref('stg_bank__statement_lines') }}
 
 )
 
@@ -28,8 +34,12 @@ select
     lines.amount_minor as line_amount_minor,
     lines.bank_account_id,
     lines.posted_date,
-    lines.counterparty,
-    lines.description
+    stored_lines.counterparty,
+    stored_lines.description
 from candidates
 inner join payouts on candidates.payout_key = payouts.payout_key
 inner join lines on candidates.line_key = lines.line_key
+inner join stored_lines
+    on
+        lines.source_id = stored_lines.source_id
+        and lines.line_number = stored_lines.line_number
