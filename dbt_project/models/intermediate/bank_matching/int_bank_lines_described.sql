@@ -76,15 +76,40 @@ brands as (
 
 ),
 
+brand_pools as (
+
+    select distinct
+        bank_pool_id,
+        currency
+    from brands
+
+),
+
+-- The words of a line are found once, however many brands its pool has.
+lines_of_brand_pools as (
+
+    select
+        with_text.line_key,
+        with_text.bank_pool_id,
+        with_text.currency,
+        {{ words_between_blanks('with_text.line_text') }} as line_words
+    from with_text
+    inner join brand_pools
+        on
+            with_text.bank_pool_id = brand_pools.bank_pool_id
+            and with_text.currency = brand_pools.currency
+
+),
+
 branded_lines as (
 
-    select distinct with_text.line_key
-    from with_text
+    select distinct bank_lines.line_key
+    from lines_of_brand_pools as bank_lines
     inner join brands
         on
-            with_text.bank_pool_id = brands.bank_pool_id
-            and with_text.currency = brands.currency
-    where {{ words_between_blanks('with_text.line_text') }} like '%' || brands.brand_words || '%'
+            bank_lines.bank_pool_id = brands.bank_pool_id
+            and bank_lines.currency = brands.currency
+    where position(brands.brand_words in bank_lines.line_words) > 0
 
 )
 

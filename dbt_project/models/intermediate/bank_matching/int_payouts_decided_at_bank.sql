@@ -141,6 +141,19 @@ open_payouts as (
 
 ),
 
+-- Joined by pool: in another order, every open payout would meet every period of its currency.
+coverage_counted as (
+
+    select coverage.*
+    from coverage
+    inner join accounts_counted
+        on
+            coverage.bank_pool_id = accounts_counted.bank_pool_id
+            and coverage.currency = accounts_counted.currency
+            and coverage.bank_account_id = accounts_counted.bank_account_id
+
+),
+
 covered as (
 
     select
@@ -152,20 +165,12 @@ covered as (
                     and coverage.business_days_through >= open_payouts.business_days_through_grace
                     then coverage.bank_account_id
             end
-        ) = max(pool_sizes.account_count) as is_covered_through_grace
+        ) as accounts_covered_through_grace
     from open_payouts
-    inner join accounts_counted
+    inner join coverage_counted as coverage
         on
-            open_payouts.bank_pool_id = accounts_counted.bank_pool_id
-            and open_payouts.currency = accounts_counted.currency
-    inner join coverage
-        on
-            accounts_counted.bank_account_id = coverage.bank_account_id
-            and accounts_counted.currency = coverage.currency
-    inner join pool_sizes
-        on
-            open_payouts.bank_pool_id = pool_sizes.bank_pool_id
-            and open_payouts.currency = pool_sizes.currency
+            open_payouts.bank_pool_id = coverage.bank_pool_id
+            and open_payouts.currency = coverage.currency
     where
         coverage.covered_through_date
         >= {{ days_after('open_payouts.expected_arrival_date', '-' ~ var('bank_days_before')) }}
@@ -202,7 +207,7 @@ decided as (
             when payouts.expected_arrival_date > {{ as_of_date() }} then 'in_transit'
             when covered.payout_key is null then 'no_bank_data'
             when
-                covered.is_covered_through_grace
+                covered.accounts_covered_through_grace = pool_sizes.account_count
                 and payouts.grace_ends_date < {{ as_of_date() }}
                 then 'overdue'
             else 'in_transit'
@@ -211,6 +216,10 @@ decided as (
     left join matches on payouts.payout_key = matches.payout_key
     left join undecided on payouts.payout_key = undecided.payout_key
     left join covered on payouts.payout_key = covered.payout_key
+    left join pool_sizes
+        on
+            payouts.bank_pool_id = pool_sizes.bank_pool_id
+            and payouts.currency = pool_sizes.currency
 
 ),
 
