@@ -215,6 +215,7 @@ FAULTS = {
                 for model in (
                     "stg_stripe__payout_transactions",
                     "int_payout_transactions_classified",
+                    "int_payout_transactions_compared",
                     "int_payout_transactions_checked",
                 )
             ),

@@ -46,6 +46,9 @@ situations as (
         transactions.is_listed_by_created,
         transactions.first_payout_id,
         transactions.last_payout_id,
+        transactions.listed_in_payout_id,
+        transactions.is_left_out,
+        transactions.is_listed_otherwise,
         own_rows.balance_transaction_id is not null as is_payout_own_row,
         transactions.available_on_date <= {{ as_of_date() }} as is_available,
         coalesce(
@@ -70,6 +73,9 @@ select
     balance_transaction_id,
     {{ transaction_column_names() }},
     is_listed_by_created,
+    listed_in_payout_id,
+    is_left_out,
+    is_listed_otherwise,
     is_payout_own_row,
     is_available,
     case

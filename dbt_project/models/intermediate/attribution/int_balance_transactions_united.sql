@@ -1,5 +1,7 @@
 -- The ledger: the union of what the listing by `created` and the payouts' lists gave, each
--- transaction once. The listing's copy stands; a list's copy stands in where there is none.
+-- transaction once. The listing's copy stands; a list's copy stands in where there is none. Where
+-- that leaves nothing of the list's row untold, which is nearly always, the row is listed plainly:
+-- whoever reads lists can read the ledger instead.
 {{ config(materialized='view') }}
 
 with
@@ -7,6 +9,17 @@ with
 listed_by_created as (
 
     select * from {{ ref('stg_stripe__balance_transactions') }}
+
+),
+
+given_several_times as (
+
+    select
+        account_id,
+        balance_transaction_id
+    from listed_by_created
+    group by account_id, balance_transaction_id
+    having count(*) > 1
 
 ),
 
@@ -70,7 +83,9 @@ listed_by_payout as (
         balance_transaction_id,
         {{ transaction_column_names() }},
         first_payout_id,
-        last_payout_id
+        last_payout_id,
+        payout_id as only_payout_id,
+        is_left_out
     from listed_once
 
     union all
@@ -80,23 +95,72 @@ listed_by_payout as (
         balance_transaction_id,
         {{ transaction_column_names() }},
         first_payout_id,
-        last_payout_id
+        last_payout_id,
+        cast(null as varchar) as only_payout_id,
+        cast(null as boolean) as is_left_out
     from copies_ordered
     where copy_number = 1
+
+),
+
+united as (
+
+    select
+        coalesce(listed_by_created.account_id, listed_by_payout.account_id) as account_id,
+        coalesce(
+            listed_by_created.balance_transaction_id, listed_by_payout.balance_transaction_id
+        ) as balance_transaction_id,
+        {{ transaction_columns_of_first('listed_by_created', 'listed_by_payout') }},
+        listed_by_created.account_id is not null as is_listed_by_created,
+        listed_by_payout.first_payout_id,
+        listed_by_payout.last_payout_id,
+        listed_by_payout.only_payout_id,
+        listed_by_payout.is_left_out,
+        listed_by_payout.account_id is not null as is_in_lists,
+        coalesce(
+            listed_by_created.account_id is null
+            or (
+                listed_by_created.type = listed_by_payout.type
+                and listed_by_created.reporting_category = listed_by_payout.reporting_category
+                and listed_by_created.currency = listed_by_payout.currency
+                and listed_by_created.gross_amount_minor = listed_by_payout.gross_amount_minor
+                and listed_by_created.fee_amount_minor = listed_by_payout.fee_amount_minor
+                and listed_by_created.net_amount_minor = listed_by_payout.net_amount_minor
+            ),
+            false
+        ) as is_alike
+    from listed_by_created
+    full outer join listed_by_payout
+        on
+            listed_by_created.account_id = listed_by_payout.account_id
+            and listed_by_created.balance_transaction_id
+            = listed_by_payout.balance_transaction_id
+
+),
+
+judged as (
+
+    select
+        united.*,
+        united.only_payout_id is not null
+        and united.is_alike
+        and given_several_times.account_id is null as is_plain
+    from united
+    left join given_several_times
+        on
+            united.account_id = given_several_times.account_id
+            and united.balance_transaction_id = given_several_times.balance_transaction_id
 
 )
 
 select
-    coalesce(listed_by_created.account_id, listed_by_payout.account_id) as account_id,
-    coalesce(
-        listed_by_created.balance_transaction_id, listed_by_payout.balance_transaction_id
-    ) as balance_transaction_id,
-    {{ transaction_columns_of_first('listed_by_created', 'listed_by_payout') }},
-    listed_by_created.account_id is not null as is_listed_by_created,
-    listed_by_payout.first_payout_id,
-    listed_by_payout.last_payout_id
-from listed_by_created
-full outer join listed_by_payout
-    on
-        listed_by_created.account_id = listed_by_payout.account_id
-        and listed_by_created.balance_transaction_id = listed_by_payout.balance_transaction_id
+    account_id,
+    balance_transaction_id,
+    {{ transaction_column_names() }},
+    is_listed_by_created,
+    first_payout_id,
+    last_payout_id,
+    case when is_plain then only_payout_id end as listed_in_payout_id,
+    case when is_plain then is_left_out end as is_left_out,
+    is_in_lists and not is_plain as is_listed_otherwise
+from judged

@@ -14,7 +14,11 @@ select
     account_id,
     payout_id,
     count(*) as listed_row_count,
-    count(distinct balance_transaction_id) as listed_id_count,
+    -- What is listed plainly has an id of its own; telling the ids of all rows apart takes longer
+    -- than all the rest.
+    count(case when not is_listed_otherwise then 1 end)
+    + count(distinct case when is_listed_otherwise then balance_transaction_id end)
+        as listed_id_count,
     count(case when not is_left_out then 1 end) as transaction_count,
     cast(sum(case when is_summed then gross_amount_minor else 0 end) as bigint)
         as gross_amount_minor,

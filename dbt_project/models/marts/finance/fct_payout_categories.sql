@@ -2,7 +2,7 @@ with
 
 listed as (
 
-    select * from {{ ref('int_payout_transactions_classified') }}
+    select * from {{ ref('int_payout_transactions_compared') }}
 
 ),
 
