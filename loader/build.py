@@ -7,6 +7,7 @@ the break in the published tables.
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,19 @@ LEAST_MEMORY_BYTES = 700_000_000
 MEMORY_PER_WAREHOUSE_BYTE = 8
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
+
+
+@cache
+def models_version() -> str:
+    """Answer a hash of all that decides what the models make of the same raw rows.
+
+    Tables that another version built are made anew.
+    """
+    found = hashlib.sha256(f"duckdb {duckdb.__version__}".encode())
+    for path in sorted(DBT_PROJECT.rglob("*")):
+        if path.suffix in {".sql", ".yml", ".csv"} and "target" not in path.parts:
+            found.update(f"\0{path.relative_to(DBT_PROJECT)}\0".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 class BuildError(Exception):
@@ -58,14 +73,19 @@ class DbtProject:
     as_of: datetime
     bank: BankRules = BankRules()
 
-    def run_models(self) -> None:
+    def run_models(self, *, full: bool = False) -> None:
         """Build seeds and models.
+
+        Args:
+            full: make all tables anew, but those that can't be computed again; else the ledger is
+                changed where the raw rows were since the last build.
 
         Raises:
             BuildError: one could not be built, or the project can't be read.
         """
         self._built_marker.unlink(missing_ok=True)
-        results = self._invoke("build", "--resource-type", "seed", "--resource-type", "model")
+        kinds = ("--resource-type", "seed", "--resource-type", "model")
+        results = self._invoke("build", *kinds, *(("--full-refresh",) if full else ()))
         failed = [r for r in results if r.status in {"error", "fail", "skipped"}]
         if failed:
             first = failed[0]
@@ -129,8 +149,9 @@ class DbtProject:
         shutil.copyfile(page, unfinished)
         unfinished.replace(path)
 
-    def _vars(self) -> dict[str, int]:
+    def _vars(self) -> dict[str, str | int]:
         return {
+            "models_version": models_version(),
             "bank_grace_business_days": self.bank.grace_business_days,
             "bank_days_before": self.bank.days_before,
             "bank_days_after": self.bank.days_after,

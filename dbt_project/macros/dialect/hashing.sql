@@ -17,3 +17,12 @@
 {% macro duckdb__narrow_key(hashed_id) -%}
     cast({{ hashed_id }} as uuid)
 {%- endmacro %}
+
+{# Over the rows of a group: a number that any change of any column, a row more or less, changes. #}
+{% macro rows_fingerprint(relation) -%}
+    {{ return(adapter.dispatch('rows_fingerprint')(relation)) }}
+{%- endmacro %}
+
+{% macro duckdb__rows_fingerprint(relation) -%}
+    cast(sum(hash({{ relation }})) as varchar)
+{%- endmacro %}

@@ -1,5 +1,14 @@
 -- Each balance transaction in exactly one payout, or why not. Attribution is Stripe's word alone:
 -- the list of a payout. Nothing is inferred from dates or amounts.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'builds_changes': true},
+    pre_hook="{{ begin_changes() }}",
+) }}
+-- depends_on: {{ ref('int_builds_scoped') }}, {{ ref('int_balance_transactions_changed') }}
+
 with
 
 transactions as (
@@ -26,14 +35,7 @@ own_rows as (
 
 payouts_by_currency as (
 
-    select
-        account_id,
-        currency,
-        max(created_at) as latest_payout_created_at,
-        count(*) = count(case when stripe_reconciliation_status = 'not_applicable' then 1 end)
-            as is_never_itemized
-    from payouts
-    group by account_id, currency
+    {{ payouts_by_currency('payouts') }}
 
 ),
 
@@ -51,11 +53,8 @@ situations as (
         transactions.is_listed_otherwise,
         own_rows.balance_transaction_id is not null as is_payout_own_row,
         transactions.available_on_date <= {{ as_of_date() }} as is_available,
-        coalesce(
-            payouts_by_currency.is_never_itemized
-            and payouts_by_currency.latest_payout_created_at >= transactions.available_at,
-            false
-        ) as is_followed_by_manual_payouts_only
+        {{ is_followed_by_manual_payouts_only('transactions', 'payouts_by_currency') }}
+            as is_followed_by_manual_payouts_only
     from transactions
     left join own_rows
         on

@@ -3,12 +3,31 @@
 -- that leaves nothing of the list's row untold, which is nearly always, the row is listed plainly:
 -- whoever reads lists can read the ledger instead.
 {{ config(materialized='view') }}
+{% set is_partial = builds_changes_only() %}
 
 with
 
+changed as (
+
+    select * from {{ ref('int_balance_transactions_changed') }}
+
+),
+
 listed_by_created as (
 
-    select * from {{ ref('stg_stripe__balance_transactions') }}
+    select * from {{ ref('stg_stripe__balance_transactions') }} as listed
+    {% if is_partial %}
+        where {{ is_among('changed', 'listed') }}
+    {% endif %}
+
+),
+
+classified as (
+
+    select * from {{ ref('int_payout_transactions_classified') }} as listed
+    {% if is_partial %}
+        where {{ is_among('changed', 'listed') }}
+    {% endif %}
 
 ),
 
@@ -30,7 +49,7 @@ listed_several_times as (
     select
         account_id,
         balance_transaction_id
-    from {{ ref('int_payout_transactions_classified') }}
+    from classified
     group by account_id, balance_transaction_id
     having count(*) > 1
 
@@ -42,7 +61,7 @@ listed_once as (
         listed.*,
         case when not listed.is_left_out then listed.payout_id end as first_payout_id,
         case when not listed.is_left_out then listed.payout_id end as last_payout_id
-    from {{ ref('int_payout_transactions_classified') }} as listed
+    from classified as listed
     where
         not exists (
             select 1
@@ -68,7 +87,7 @@ copies_ordered as (
             partition by listed.account_id, listed.balance_transaction_id
             order by listed.payout_id
         ) as copy_number
-    from {{ ref('int_payout_transactions_classified') }} as listed
+    from classified as listed
     inner join listed_several_times as several
         on
             listed.account_id = several.account_id

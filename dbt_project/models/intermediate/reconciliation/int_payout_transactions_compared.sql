@@ -1,5 +1,5 @@
--- Each row of a payout's list beside the ledger's copy of it. What is listed plainly is read from the
--- ledger, which says the same; the few other rows are looked up in the lists.
+-- Each row of a payout's list beside the ledger's copy of it. What is listed plainly is read from
+-- the ledger, which says the same; the few other rows are looked up in the lists.
 {{ config(materialized='view') }}
 
 with

@@ -1,8 +1,28 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'builds_changes': true},
+    pre_hook="{{ begin_changes() }}",
+    post_hook="{{ keep_fingerprints() }}",
+) }}
+-- depends_on: {{ ref('int_builds_scoped') }}, {{ ref('int_balance_transactions_changed') }}
+-- depends_on: {{ ref('int_raw_rows_fingerprinted') }}
+
 with
+
+changed as (
+
+    select * from {{ ref('int_balance_transactions_changed') }}
+
+),
 
 transactions as (
 
-    select * from {{ ref('int_balance_transactions_attributed') }}
+    select * from {{ ref('int_balance_transactions_attributed') }} as attributed
+    {% if is_incremental() %}
+        where {{ is_among('changed', 'attributed') }}
+    {% endif %}
 
 ),
 

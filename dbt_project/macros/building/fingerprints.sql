@@ -1,0 +1,78 @@
+{# What the models are that build now (the job says so); null where nobody does, and fits nothing. #}
+{% macro models_version() -%}
+    {{ "cast('" ~ var('models_version') ~ "' as varchar)" if var('models_version')
+        else 'cast(null as varchar)' }}
+{%- endmacro %}
+
+{#
+    What an earlier build left of a model, for those that are built before it in this one: so it is no
+    `ref`. None where it was never built.
+#}
+{% macro last_built(model_name) -%}
+    {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] -%}
+    {{ return(load_relation(api.Relation.create(
+        database=node.database, schema=node.schema, identifier=node.alias
+    ))) }}
+{%- endmacro %}
+
+{#
+    The fingerprints of what the tables were built of. They are gone while the tables are changed, and
+    after a run that did not come to its end.
+#}
+{% macro fingerprints_kept() -%}
+    {{ return(load_relation(api.Relation.create(
+        database=target.database, schema='audit', identifier='fingerprints_kept'
+    ))) }}
+{%- endmacro %}
+
+{# Those fingerprints, if this build can go on from them: else none. #}
+{% macro last_fingerprints() -%}
+    {%- if not execute or flags.FULL_REFRESH or not var('models_version') -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set kept = fingerprints_kept() -%}
+    {%- if kept is none or last_built('int_balance_transactions_attributed') is none
+        or last_built('fct_balance_transactions') is none -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set fitting = run_query(
+        'select count(*) from ' ~ kept ~ ' where models_version = ' ~ models_version()
+    ) -%}
+    {{ return(kept if fitting.columns[0].values()[0] > 0 else none) }}
+{%- endmacro %}
+
+{#
+    What runs after the last of the tables that are changed, in the same transaction: keeps the
+    fingerprints, if this run built all that relies on them. Had one failed, this would not run.
+#}
+{% macro keep_fingerprints() -%}
+    {%- set kept = target.database ~ '.audit.fingerprints_kept' -%}
+    {%- set built = selected_resources | map('replace', 'model.' ~ project_name ~ '.', '') | list -%}
+    {%- set relying = [
+        'int_raw_rows_fingerprinted', 'int_builds_scoped', 'int_balance_transactions_changed',
+        'int_balance_transactions_united', 'int_balance_transactions_attributed', model.name,
+    ] -%}
+    {%- if execute and relying | reject('in', built) | list == [] %}
+        create schema if not exists {{ target.database }}.audit;
+        drop table if exists {{ kept }};
+        create table {{ kept }} as select * from {{ ref('int_raw_rows_fingerprinted') }};
+    {%- endif %}
+{%- endmacro %}
+
+{# The parts of the raw rows that are not as another build found them: changed, new or gone. #}
+{% macro parts_changed(fingerprinted, kept) -%}
+    select
+        coalesce(fingerprinted.account_id, kept.account_id) as account_id,
+        coalesce(fingerprinted.part_kind, kept.part_kind) as part_kind,
+        coalesce(fingerprinted.part_name, kept.part_name) as part_name,
+        coalesce(fingerprinted.row_count, kept.row_count) as row_count
+    from {{ fingerprinted }} as fingerprinted
+    full outer join {{ kept }} as kept
+        on
+            fingerprinted.account_id = kept.account_id
+            and fingerprinted.part_kind = kept.part_kind
+            and fingerprinted.part_name = kept.part_name
+            and fingerprinted.row_count = kept.row_count
+            and fingerprinted.fingerprint = kept.fingerprint
+    where fingerprinted.account_id is null or kept.account_id is null
+{%- endmacro %}
