@@ -79,9 +79,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
         _changed("stripe.payouts", "reconciliation_status = 'completed', status = 'paid'"),
     ),
     "a payout is manual after all": (
-        _changed(
-            "stripe.payouts", "automatic = false, reconciliation_status = 'not_applicable'"
-        ),
+        _changed("stripe.payouts", "automatic = false, reconciliation_status = 'not_applicable'"),
     ),
     "every payout is manual": (
         "update stripe.payouts set reconciliation_status = 'not_applicable' "
@@ -113,7 +111,9 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "a list's row doubled": (_copied(LISTS, "net as net"),),
     "a ledger's row doubled": (_copied(LEDGER, "net as net"),),
     "a ledger's row doubled and changed": (_copied(LEDGER, "net + 1 as net"),),
-    "a list's row in another list": (_changed(LISTS, f"payout_id = {_one('id', 'stripe.payouts')}"),),
+    "a list's row in another list": (
+        _changed(LISTS, f"payout_id = {_one('id', 'stripe.payouts')}"),
+    ),
     "a list's row in two lists": (_copied(LISTS, f"{_one('id', 'stripe.payouts')} as payout_id"),),
     "a list's row on another account": (_changed(LISTS, "account_id = '{other}'"),),
     "a ledger's row on another account": (_changed(LEDGER, "account_id = '{other}'"),),
@@ -123,9 +123,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
         f"delete from {LISTS} where account_id = '{{account}}' "
         f"and payout_id = {_one('payout_id', LISTS)}",
     ),
-    "an own row's id": (
-        _changed("stripe.payouts", f"balance_transaction = {_one('id', LISTS)}"),
-    ),
+    "an own row's id": (_changed("stripe.payouts", f"balance_transaction = {_one('id', LISTS)}"),),
     "an own row unnamed": (_changed("stripe.payouts", "balance_transaction = null"),),
     "a payout on another day": (
         _changed("stripe.payouts", f"created = {_one('created', 'stripe.payouts')}"),

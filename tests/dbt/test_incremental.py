@@ -6,6 +6,9 @@ Each comparison is of two builds over the same warehouse: what is kept from run 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +17,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from loader.build import DbtProject
+from loader.build import BuildError, DbtProject
+from loader.sources.batch import Batch
+from tests.dbt import test_planted_faults as planted_faults
 from tests.dbt.random_ledgers import Ledger, ledgers
 from tests.dbt.raw_changes import CHANGES, Change, changes
+from tests.dbt.stories import plain_story
 from tests.dbt.test_properties import build
-from tests.dbt.warehouses import AS_OF, Workbench
+from tests.dbt.warehouses import AS_OF, Workbench, load_raw
 
 ACCOUNTS = 60
 NAMES = [f"acct_{number:02}" for number in range(ACCOUNTS)]
@@ -95,3 +101,144 @@ def test_a_partial_build_is_a_whole_one(
         assert_builds_alike(bench, day)
 
 
+def test_every_kind_of_change_makes_the_same_of_it(bench: Workbench, stories: Path) -> None:
+    """Each kind on an account of its own, all of which are alike."""
+    bench.put(stories)
+    bench.project.run_models()
+    assert len(CHANGES) < ACCOUNTS
+    apply(bench, [Change(kind, NAMES[n], NAMES[-1], n) for n, kind in enumerate(CHANGES)])
+    assert_builds_alike(bench)
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Answer a warehouse of many accounts with the same story."""
+    batch = Batch()
+    for number in range(2 * ACCOUNTS):
+        plain_story().tell(batch, f"acct_{number:02}")
+    return load_raw(tmp_path_factory.mktemp("stories"), batch)
+
+
+def test_a_fault_is_caught_by_the_build_that_meets_it(
+    bench: Workbench, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Planted after a clean build, each fault trips its tests and is told as its exception."""
+    faults = planted_faults.FAULTS
+    batch = Batch()
+    names = [planted_faults.account_of(name) for name in faults]
+    for name in (*names, *NAMES):
+        plain_story().tell(batch, name)
+    bench.put(load_raw(tmp_path_factory.mktemp("faults"), batch))
+    bench.project.run_models()
+    planted_faults.plant(bench, faults)
+    bench.project.run_models()
+    assert is_partial(bench)
+    met = planted_faults.outcome(bench, bench.project.run_tests())
+    for name, fault in faults.items():
+        account_id = planted_faults.account_of(name)
+        assert met.failing.get(account_id, set()) == fault.failing, name
+        assert met.found.get(account_id, set()) == fault.found, name
+        status = (met.status[account_id, "po_1"], met.status[account_id, "po_2"])
+        assert status == fault.status, name
+
+
+AMOUNT_OFF = (
+    "update stripe.balance_transactions set net = net + 1 "
+    "where account_id = 'acct_00' and id = 'txn_charge'"
+)
+AMOUNT_RIGHT = AMOUNT_OFF.replace("+ 1", "- 1")
+
+
+def test_a_build_that_broke_off_between_two_tables_is_followed_by_a_whole_one(
+    bench: Workbench, stories: Path
+) -> None:
+    """Also where the raw rows are by then what they were before it: what was built is not."""
+    bench.put(stories)
+    bench.project.run_models()
+    bench.change([AMOUNT_OFF])
+    bench.project._invoke("run", "--select", "+int_balance_transactions_attributed")
+    bench.change([AMOUNT_RIGHT])
+    assert_builds_alike(bench, partial=False)
+
+
+def test_a_ledger_that_could_not_be_published_is_made_anew(bench: Workbench, stories: Path) -> None:
+    bench.put(stories)
+    bench.project.run_models()
+    bench.change([AMOUNT_OFF, "alter table finance.fct_balance_transactions drop net_amount"])
+    with pytest.raises(BuildError, match="fct_balance_transactions"):
+        bench.project.run_models()
+    assert not is_partial_next(bench)
+
+
+def test_a_model_that_fails_elsewhere_spoils_nothing(bench: Workbench, stories: Path) -> None:
+    """The ledger was changed, and fits the raw rows; the rest is made of it in the next run."""
+    bench.put(stories)
+    bench.project.run_models()
+    bench.change([AMOUNT_OFF, "alter table stripe.account_syncs rename to away"])
+    with pytest.raises(BuildError):
+        bench.project.run_models()
+    bench.change(["alter table stripe.away rename to account_syncs"])
+    assert_builds_alike(bench)
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        "update audit.fingerprints_kept set models_version = 'older'",
+        "drop table audit.fingerprints_kept",
+        "drop table finance.fct_balance_transactions",
+    ],
+)
+def test_what_other_models_built_or_nobody_vouches_for_is_made_anew(
+    bench: Workbench, stories: Path, since: str
+) -> None:
+    bench.put(stories)
+    bench.project.run_models()
+    bench.change([since])
+    assert not is_partial_next(bench)
+    assert is_partial_next(bench)
+
+
+def test_dbt_by_hand_makes_all_anew_and_so_does_the_run_after_it(
+    bench: Workbench, stories: Path
+) -> None:
+    """By hand nobody says which models these are."""
+    bench.put(stories)
+    bench.project.run_models()
+    bench.change([AMOUNT_OFF])
+    bench.dbt("run", "--select", "int_balance_transactions_attributed")
+    assert bench.rows("select count(*) from audit.fingerprints_kept") == [(0,)]
+    bench.dbt("run")
+    assert not is_partial(bench)
+    assert not is_partial_next(bench)
+    assert is_partial_next(bench)
+
+
+def is_partial_next(bench: Workbench) -> bool:
+    bench.project.run_models()
+    return is_partial(bench)
+
+
+@pytest.mark.parametrize("seconds", [5, 7])
+def test_a_killed_build_leads_to_the_right_next_one(
+    bench: Workbench, stories: Path, seconds: float
+) -> None:
+    """Wherever the kill strikes; where that is depends on the machine."""
+    bench.put(stories)
+    bench.project.run_models()
+    bench.change([AMOUNT_OFF])
+    command = (
+        "from datetime import datetime; from pathlib import Path; "
+        "from loader.build import DbtProject; "
+        f"DbtProject(Path({str(bench.path)!r}), Path({str(bench.target_dir)!r}), "
+        f"datetime.fromisoformat({AS_OF.isoformat()!r})).run_models()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", command])
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+    bench.change([AMOUNT_RIGHT])
+    project_on(bench).run_models()
+    built = contents(bench)
+    project_on(bench).run_models(full=True)
+    assert contents(bench) == built

@@ -18,3 +18,36 @@
         false
     )
 {%- endmacro %}
+
+{#
+    Rows of payouts' lists, with whether each stays out of counts and sums: always by id. `settlements`
+    are all payouts by settlement, `own_rows` the own rows of each settlement, once.
+#}
+{% macro list_rows_classified(listed, settlements, own_rows) -%}
+    select
+        {{ listed }}.account_id,
+        {{ listed }}.payout_id,
+        {{ listed }}.balance_transaction_id,
+        {{ transaction_column_names(listed) }},
+        {{ own_rows }}.balance_transaction_id is not null as is_left_out
+    from {{ listed }}
+    left join {{ settlements }}
+        on
+            {{ listed }}.account_id = {{ settlements }}.account_id
+            and {{ listed }}.payout_id = {{ settlements }}.payout_id
+    left join {{ own_rows }}
+        on
+            {{ settlements }}.account_id = {{ own_rows }}.account_id
+            and {{ settlements }}.settlement_id = {{ own_rows }}.settlement_id
+            and {{ listed }}.balance_transaction_id = {{ own_rows }}.balance_transaction_id
+{%- endmacro %}
+
+{# The own rows of each settlement, each once. #}
+{% macro own_rows_of_settlements(settlements) -%}
+    select distinct
+        account_id,
+        settlement_id,
+        balance_transaction_id
+    from {{ settlements }}
+    where balance_transaction_id is not null
+{%- endmacro %}

@@ -7,7 +7,10 @@
     {{ document }} ->> '{{ field }}'
 {%- endmacro %}
 
-{# The sum of one integer field over a JSON array; null where there is no array. #}
+{#
+    The sum of one integer field over a JSON array, or as near to it as a BIGINT comes; null where
+    there is no array. The engine's own sum is twice as wide, and ten times as slow to read.
+#}
 {% macro json_array_sum(document, field) -%}
     {{ return(adapter.dispatch('json_array_sum')(document, field)) }}
 {%- endmacro %}
@@ -15,8 +18,19 @@
 {% macro duckdb__json_array_sum(document, field) -%}
     case
         when json_type({{ document }}) = 'ARRAY'
-            then coalesce(
-                list_sum(cast(json_extract({{ document }}, '$[*].{{ field }}') as bigint[])), 0
+            then cast(
+                greatest(
+                    least(
+                        coalesce(
+                            list_sum(
+                                cast(json_extract({{ document }}, '$[*].{{ field }}') as bigint[])
+                            ),
+                            0
+                        ),
+                        9223372036854775807
+                    ),
+                    -9223372036854775808
+                ) as bigint
             )
     end
 {%- endmacro %}

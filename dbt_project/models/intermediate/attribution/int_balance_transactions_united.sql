@@ -22,12 +22,30 @@ listed_by_created as (
 
 ),
 
-classified as (
+listed_by_payouts as (
 
-    select * from {{ ref('int_payout_transactions_classified') }} as listed
+    select * from {{ ref('stg_stripe__payout_transactions') }} as listed
     {% if is_partial %}
         where {{ is_among('changed', 'listed') }}
     {% endif %}
+
+),
+
+settlements as (
+
+    select * from {{ ref('int_payouts_grouped_by_settlement') }}
+
+),
+
+own_rows as (
+
+    {{ own_rows_of_settlements('settlements') }}
+
+),
+
+classified as (
+
+    {{ list_rows_classified('listed_by_payouts', 'settlements', 'own_rows') }}
 
 ),
 

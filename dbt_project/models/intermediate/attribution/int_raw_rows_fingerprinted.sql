@@ -73,10 +73,10 @@ parts as (
         lists.payout_id as part_name,
         lists.row_count,
         lists.nameless_row_count,
-        {{ hashed_id([
-            'lists.fingerprint', 'payouts_joined.payout_count', 'payouts_joined.statuses',
-            'settlements_joined.own_row_ids',
-        ]) }} as fingerprint
+        lists.fingerprint
+        || ', payouts: ' || cast(coalesce(payouts_joined.payout_count, 0) as varchar)
+        || ', status: ' || coalesce(payouts_joined.statuses, '-')
+        || ', own rows: ' || coalesce(settlements_joined.own_row_ids, '-') as fingerprint
     from lists
     left join payouts_joined
         on
