@@ -23,6 +23,8 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from loader.duckdb_files import reading
+
 # What goes wrong is in the results; the log file keeps the rest.
 _QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "info", "--no-use-colors")
 
@@ -31,6 +33,10 @@ _QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "info", "--no-us
 # would fail.
 LEAST_MEMORY_BYTES = 700_000_000
 MEMORY_PER_WAREHOUSE_BYTE = 8
+
+# What the same models make the same whatever the raw rows and the day are: seeds, and the views
+# over raw tables. Making them again takes a fifth of a small run.
+_ALWAYS_THE_SAME = ("resource_type:seed", "path:models/staging")
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
@@ -83,9 +89,13 @@ class DbtProject:
         Raises:
             BuildError: one could not be built, or the project can't be read.
         """
+        options = ["--resource-type", "seed", "--resource-type", "model"]
+        if full:
+            options.append("--full-refresh")
+        elif self.is_built and self._was_built_by_these_models():
+            options += ["--exclude", *_ALWAYS_THE_SAME]
         self._built_marker.unlink(missing_ok=True)
-        kinds = ("--resource-type", "seed", "--resource-type", "model")
-        results = self._invoke("build", *kinds, *(("--full-refresh",) if full else ()))
+        results = self._invoke("build", *options)
         failed = [r for r in results if r.status in {"error", "fail", "skipped"}]
         if failed:
             first = failed[0]
@@ -94,6 +104,17 @@ class DbtProject:
                 f"Nothing was published. The log is in {self.target_dir / 'dbt.log'}."
             )
         self._built_marker.touch()
+
+    def _was_built_by_these_models(self) -> bool:
+        try:
+            with reading(self.warehouse_path) as connection:
+                kept = connection.execute(
+                    "select 1 from audit.fingerprints_kept where models_version = ? limit 1",
+                    [models_version()],
+                )
+                return kept.fetchone() is not None
+        except duckdb.Error:  # no such file or table: nothing was built
+            return False
 
     @property
     def is_built(self) -> bool:

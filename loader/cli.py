@@ -26,6 +26,9 @@ app = typer.Typer(
 bank = typer.Typer(help="Bank statements.", no_args_is_help=True)
 app.add_typer(bank, name="bank")
 
+Anew = Annotated[
+    bool, typer.Option("--full", help="Make every table anew, whatever the last build made.")
+]
 Full = Annotated[
     bool, typer.Option("--full", help="Read everything again, whatever was read before.")
 ]
@@ -118,12 +121,12 @@ def sync(full: Full = False, broken: Broken = False, plan: Plan = False) -> None
 
 
 @app.command()
-def build() -> None:
+def build(anew: Anew = False) -> None:
     """Build and test the dbt models; exit 3 if a test fails."""
     from loader.console import console
 
     with _job() as (job, _), job.lock():
-        failed = job.build()
+        failed = job.build(full=anew)
         for failure in failed:
             console.print(f"Test failed: {failure.name} ({failure.failures} rows)")
         console.print("The models are built; publish them with `tieout publish`.")

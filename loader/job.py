@@ -72,7 +72,7 @@ class JobOptions:
     """What a user asks of one run."""
 
     full: bool = False
-    """Read everything again, whatever was read before."""
+    """Read everything again, whatever was read before, and make every table anew."""
     broken: bool = False
     """Plant discrepancies in the sandbox."""
     scope: Scope | None = None
@@ -126,7 +126,7 @@ class Job:
                 with self._step(record, "statements"):
                     record.note_bank(self.sync_bank(options))
                 with self._step(record, "build"):
-                    self._dbt.run_models()
+                    self._dbt.run_models(full=options.full)
                 with self._step(record, "test"):
                     failed = self._dbt.run_tests()
                 with self._step(record, "export"):
@@ -171,10 +171,10 @@ class Job:
         with self._stripe(options) as access:
             return plan(self._sync_request(access, options), self._progress)
 
-    def build(self) -> list[FailedTest]:
+    def build(self, *, full: bool = False) -> list[FailedTest]:
         """Build the models, then test them; answer the tests that fail."""
         self._need_warehouse()
-        self._dbt.run_models()
+        self._dbt.run_models(full=full)
         return self._dbt.run_tests()
 
     def publish(self) -> None:

@@ -1,4 +1,4 @@
-{# What the models are that build now (the job says so); null where nobody does, and fits nothing. #}
+{# Which models these are (the job says so); null where nobody does, and fits nothing. #}
 {% macro models_version() -%}
     {{ "cast('" ~ var('models_version') ~ "' as varchar)" if var('models_version')
         else 'cast(null as varchar)' }}
@@ -47,7 +47,8 @@
 #}
 {% macro keep_fingerprints() -%}
     {%- set kept = target.database ~ '.audit.fingerprints_kept' -%}
-    {%- set built = selected_resources | map('replace', 'model.' ~ project_name ~ '.', '') | list -%}
+    {%- set models = 'model.' ~ project_name ~ '.' -%}
+    {%- set built = selected_resources | map('replace', models, '') | list -%}
     {%- set relying = [
         'int_raw_rows_fingerprinted', 'int_builds_scoped', 'int_balance_transactions_changed',
         'int_balance_transactions_united', 'int_balance_transactions_attributed', model.name,
@@ -57,22 +58,4 @@
         drop table if exists {{ kept }};
         create table {{ kept }} as select * from {{ ref('int_raw_rows_fingerprinted') }};
     {%- endif %}
-{%- endmacro %}
-
-{# The parts of the raw rows that are not as another build found them: changed, new or gone. #}
-{% macro parts_changed(fingerprinted, kept) -%}
-    select
-        coalesce(fingerprinted.account_id, kept.account_id) as account_id,
-        coalesce(fingerprinted.part_kind, kept.part_kind) as part_kind,
-        coalesce(fingerprinted.part_name, kept.part_name) as part_name,
-        coalesce(fingerprinted.row_count, kept.row_count) as row_count
-    from {{ fingerprinted }} as fingerprinted
-    full outer join {{ kept }} as kept
-        on
-            fingerprinted.account_id = kept.account_id
-            and fingerprinted.part_kind = kept.part_kind
-            and fingerprinted.part_name = kept.part_name
-            and fingerprinted.row_count = kept.row_count
-            and fingerprinted.fingerprint = kept.fingerprint
-    where fingerprinted.account_id is null or kept.account_id is null
 {%- endmacro %}

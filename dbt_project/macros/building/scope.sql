@@ -4,7 +4,7 @@
 #}
 {% macro builds_changes_only() -%}
     {%- set scope = ref('int_builds_scoped') -%}
-    {%- if not execute -%}
+    {%- if not execute or load_relation(scope) is none -%}
         {{ return(false) }}
     {%- endif -%}
     {{ return(run_query('select is_partial from ' ~ scope).columns[0].values()[0]) }}
@@ -34,15 +34,4 @@
         delete from {{ this }}
         where {{ is_among(ref('int_balance_transactions_changed'), this.identifier) }};
     {%- endif %}
-{%- endmacro %}
-
-{# Whether a row's transaction is one of another relation's. #}
-{% macro is_among(transactions, relation) -%}
-    exists (
-        select 1
-        from {{ transactions }} as among
-        where
-            among.account_id = {{ relation }}.account_id
-            and among.balance_transaction_id = {{ relation }}.balance_transaction_id
-    )
 {%- endmacro %}

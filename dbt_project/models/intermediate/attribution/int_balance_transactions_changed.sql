@@ -1,49 +1,43 @@
 -- The transactions that this build makes anew, if it goes on from the last one: all that a changed
 -- part of the raw rows holds or, as the last build stored it, held; and those of which another day
 -- or other payouts say something else. Their other copies are read wherever they are.
-{% set is_partial = builds_changes_only() %}
+-- depends_on: {{ ref('stg_stripe__payout_transactions') }}, {{ ref('stg_stripe__payouts') }}
+-- depends_on: {{ ref('int_raw_rows_fingerprinted') }}
+{% if not builds_changes_only() %}
 
-with
-
-payout_transactions as (
-
-    select * from {{ ref('stg_stripe__payout_transactions') }}
-
-),
-
-balance_transactions as (
-
-    select * from {{ ref('stg_stripe__balance_transactions') }}
-
-),
-
-payouts as (
-
-    select * from {{ ref('stg_stripe__payouts') }}
-
-),
-
-fingerprinted as (
-
-    select * from {{ ref('int_raw_rows_fingerprinted') }}
-
-),
-
-{% if not is_partial %}
-
-    all_anew as (
-
-        select
-            account_id,
-            balance_transaction_id
-        from balance_transactions
-        where false
-
-    )
-
-    select * from all_anew
+    select
+        account_id,
+        balance_transaction_id
+    from {{ ref('stg_stripe__balance_transactions') }}
+    where false
 
 {% else %}
+
+    with
+
+    payout_transactions as (
+
+        select * from {{ ref('stg_stripe__payout_transactions') }}
+
+    ),
+
+    balance_transactions as (
+
+        select * from {{ ref('stg_stripe__balance_transactions') }}
+
+    ),
+
+    payouts as (
+
+        select * from {{ ref('stg_stripe__payouts') }}
+
+    ),
+
+    fingerprinted as (
+
+        select * from {{ ref('int_raw_rows_fingerprinted') }}
+
+    ),
 
     built as (
 

@@ -1,5 +1,5 @@
--- The raw rows in parts, each with a fingerprint of all that decides what is built of it: the rows of
--- a payout's list, with the own rows that stay out of it and the payout's status; the rows of an
+-- The raw rows in parts, each with a fingerprint of all that decides what is built of it: the rows
+-- of a payout's list, with the own rows that stay out of it and the payout's status; the rows of an
 -- account's day.
 with
 
