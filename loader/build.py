@@ -180,7 +180,11 @@ class DbtProject:
 
     def _memory_limit(self) -> str:
         size = self.warehouse_path.stat().st_size if self.warehouse_path.exists() else 0
-        return f"{max(LEAST_MEMORY_BYTES, MEMORY_PER_WAREHOUSE_BYTE * size) // 1_000}KB"
+        limit = LEAST_MEMORY_BYTES
+        # In steps: where the profile differs, dbt reads the whole project anew.
+        while limit < MEMORY_PER_WAREHOUSE_BYTE * size:
+            limit *= 2
+        return f"{limit // 1_000}KB"
 
     def _invoke(self, *command: str) -> Sequence[Any]:
         os.environ["TIEOUT_DBT_WAREHOUSE"] = str(self.warehouse_path)
