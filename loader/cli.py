@@ -80,9 +80,16 @@ def reconcile(
 
     with silenced(as_json), _job() as (job, display):
         show_mode(job.settings)
-        scope = job.scope_of(accounts, payouts)
         with display.shown():
-            record = job.reconcile(JobOptions(full=full, broken=broken, scope=scope, waits=wait))
+            record = job.reconcile(
+                JobOptions(
+                    full=full,
+                    broken=broken,
+                    account_ids=accounts,
+                    payout_ids=payouts,
+                    waits=wait,
+                )
+            )
         show_summary(record, job.settings)
     if as_json:
         show_record(record)
@@ -165,27 +172,34 @@ def serve() -> None:
     """
     import asyncio
 
-    from loader.console import show_mode
+    from loader.console import show_failure, show_mode
     from loader.webhooks.catch_up import CatchUp
     from loader.webhooks.display import ServeDisplay
+    from loader.webhooks.inbox import InboxError
     from loader.webhooks.receiver import WEBHOOK_PATH, Reception
-    from loader.webhooks.service import Service, listen
+    from loader.webhooks.service import Service, address_of, listen, only_server
 
     with _job() as (job, _):
         settings = job.settings
         show_mode(settings)
-        with listen(settings.webhook_host, settings.webhook_port) as listening:
-            host, port = listening.getsockname()[:2]
-            with job.events_source(f"http://{host}:{port}{WEBHOOK_PATH}") as source:
-                is_live = settings.mode is Mode.LIVE
+        with (
+            only_server(settings.mode_dir),
+            listen(settings.webhook_host, settings.webhook_port) as listening,
+            job.events_source(address_of(listening) + WEBHOOK_PATH) as source,
+        ):
+            is_live = settings.mode is Mode.LIVE
+            try:
                 service = Service(
-                    settings.mode_dir,
+                    settings,
                     Reception(source.secrets, is_live, settings.webhook_debounce_seconds),
                     CatchUp(source.access, settings.request_rate, is_live=is_live),
                     ServeDisplay(),
                     source.now,
                 )
-                asyncio.run(service.serve(listening))
+            except InboxError as error:
+                show_failure("Failed", str(error))
+                raise typer.Exit(1) from None
+            asyncio.run(service.serve(listening))
 
 
 @app.command()

@@ -96,6 +96,10 @@ class RunDisplay:
         """Say why nothing happens yet."""
         self._progress.console.print("Another run is at work in this folder; waiting for it ...")
 
+    def reads_everything(self) -> None:
+        """Say why it takes longer than what was asked for."""
+        self._progress.console.print("Nothing whole was ever read here, so everything is.")
+
     def accounts_found(self, count: int) -> None:
         """Set how many accounts there are to read."""
         self._accounts = count
@@ -212,6 +216,10 @@ def show_summary(record: RunRecord, settings: Settings) -> None:
         exceptions = connection.execute(_LARGEST_EXCEPTIONS, [EXCEPTIONS_SHOWN]).fetchall()
     console.print()
     console.print(_payout_table(payouts))
+    if record.scope:
+        console.print(
+            f"Read alone: {', '.join(record.scope)}. The rest is as it was.", markup=False
+        )
     console.print(_accounts_line(record))
     _show_bank(record, settings)
     if exceptions:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -17,9 +17,9 @@ from loader.bank_sync import BankRequest, BankResult, sync_bank
 from loader.build import BankRules, BuildError, DbtProject, FailedTest
 from loader.exports import replace_exports, write_exports
 from loader.failure import told
-from loader.last_run import last_complete_run_at
+from loader.last_run import kept_complete_run
 from loader.publish import PublishError, publish
-from loader.run_lock import run_lock
+from loader.run_lock import events_lock, run_lock
 from loader.run_record import RunRecord
 from loader.sandbox.clock import Clock
 from loader.sandbox.options import Delivery, SandboxOptions
@@ -32,7 +32,7 @@ from loader.sandbox.state import (
 )
 from loader.settings import Mode, Settings, SettingsError
 from loader.sources.price import Price
-from loader.sources.scope import Scope
+from loader.sources.scope import PLATFORM, Scope
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import StripeReadError
 from loader.sync import LoadError, SyncProgress, SyncRequest, SyncResult, plan, sync
@@ -40,6 +40,8 @@ from loader.warehouse import Warehouse, WarehouseError
 
 # Seconds of the sandbox's story in each second, where it moves: a day in two minutes.
 STORY_SPEED = 720.0
+
+STORY_AHEAD = timedelta(seconds=30 * STORY_SPEED)
 
 OK, FAILED, WRONG_SETTINGS, EXCEPTION_OPEN = 0, 1, 2, 3
 
@@ -63,6 +65,9 @@ class JobProgress(SyncProgress, Protocol):
     def waiting_for_another_run(self) -> None:
         """Another run is at work; this one begins when it ends."""
 
+    def reads_everything(self) -> None:
+        """A part was asked for, but nothing whole was ever read here: everything is read."""
+
     def step_begun(self, step: str) -> None:
         """One of `sync`, `statements`, `build`, `test`, `publish`, `export` begins."""
 
@@ -73,12 +78,18 @@ class JobOptions:
 
     full: bool = False
     """Read everything again, whatever was read before, and make every table anew."""
-    broken: bool = False
-    """Plant discrepancies in the sandbox."""
+    broken: bool | None = False
+    """Plant discrepancies in the sandbox; none leaves its story as it is."""
     scope: Scope | None = None
     """Sync a part of the platform alone; none is the whole."""
+    account_ids: Collection[str] = ()
+    """The same by hand: read these accounts alone."""
+    payout_ids: Collection[str] = ()
+    """The same by hand: read the accounts of these payouts alone, and the payouts anew."""
     waits: bool = False
     """Wait for another run to end, in place of leaving."""
+    is_of_events: bool = False
+    """Whether events started it: a run by hand then waits for it."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +129,15 @@ class Job:
             SettingsError: the settings are wrong; nothing was written.
         """
         settings = self.settings
-        with self.lock(waits=options.waits):
+        of_events = events_lock(settings.mode_dir) if options.is_of_events else nullcontext()
+        with self.lock(waits=options.waits), of_events:
+            options = self._scoped(options)
             record = self._begin_record(options)
             try:
                 with self._step(record, "sync"):
-                    record.note_sync(self.sync(options))
+                    synced = self.sync(options)
+                    _refuse_unknown(options, synced)
+                    record.note_sync(synced)
                 with self._step(record, "statements"):
                     record.note_bank(self.sync_bank(options))
                 with self._step(record, "build"):
@@ -141,7 +156,8 @@ class Job:
                 ]
                 record.exit_code = EXCEPTION_OPEN if failed or record.has_open_error else OK
                 if options.scope is None:
-                    record.complete_run_started_at = record.started_at
+                    self._warehouse.note_complete_run()
+                    record.note_complete_run()
             except RUN_ERRORS as error:
                 record.error = told(error)
                 raise
@@ -202,6 +218,14 @@ class Job:
         self._need_warehouse()
         self._dbt.write_docs(self.settings.mode_dir / "docs.html")
 
+    def _scoped(self, options: JobOptions) -> JobOptions:
+        """Answer the options with the part to read, if it is a part: a part needs a whole."""
+        scope = options.scope or self.scope_of(options.account_ids, options.payout_ids)
+        if scope is not None and not self._warehouse.holds_complete_run():
+            self._progress.reads_everything()
+            scope = None
+        return replace(options, scope=scope)
+
     def scope_of(self, account_ids: Collection[str], payout_ids: Collection[str]) -> Scope | None:
         """Answer the part of the platform that these accounts and payouts are; none for none.
 
@@ -217,12 +241,12 @@ class Job:
             account_id = known.get(payout_id)
             if account_id is None and len(account_ids) == 1:
                 (account_id,) = account_ids
-            if account_id is None:
+            if account_id is None and self._warehouse.holds_complete_run():
                 raise SettingsError(
                     f"--payout {payout_id}: it was never loaded, so whose it is is not known. Name "
                     "its account too: --account acct_… (--account platform for your own)."
                 )
-            payouts.setdefault(account_id, set()).add(payout_id)
+            payouts.setdefault(account_id or PLATFORM, set()).add(payout_id)
         if not payouts:
             return None
         return Scope({a: frozenset(of) for a, of in payouts.items()}, lists_anew=True)
@@ -251,13 +275,15 @@ class Job:
 
     @contextmanager
     def _moving_sandbox(self, webhook_url: str) -> Iterator[EventsSource]:
-        options = self._sandbox_options(JobOptions())
+        with self.lock(waits=True):
+            options = self._sandbox_options(JobOptions(broken=None))
         clock = Clock(self.settings.as_of, STORY_SPEED)
         delivery = Delivery(webhook_url, speed=STORY_SPEED)
         with SandboxProcess(options, delivery=delivery) as sandbox:
 
             def now() -> datetime:
-                at = clock.now()
+                # Ahead of every event that may be sent until it is asked for again.
+                at = clock.now() + STORY_AHEAD
                 tell_through(self.settings.mode_dir, at)
                 return at
 
@@ -290,7 +316,7 @@ class Job:
             mode=self.settings.mode.value,
             as_of=self.settings.as_of.isoformat(),
             scope=options.scope.as_lists() if options.scope else None,
-            complete_run_started_at=last_complete_run_at(self.settings.mode_dir),
+            complete_run=kept_complete_run(self.settings.mode_dir),
         )
 
     @contextmanager
@@ -373,6 +399,18 @@ class Job:
             shutil.rmtree(self.settings.mode_dir / name, ignore_errors=True)
         for path in self.settings.mode_dir.glob("warehouse.duckdb*"):
             path.unlink()
+        # What it says of the last whole run is of that story too.
+        (self.settings.mode_dir / "run.json").unlink(missing_ok=True)
+
+
+def _refuse_unknown(options: JobOptions, synced: SyncResult) -> None:
+    """Refuse accounts named by hand that nobody knows: most likely a slip of the pen."""
+    unknown = sorted(synced.unknown & set(options.account_ids))
+    if unknown:
+        raise SettingsError(
+            f"--account {unknown[0]}: it was never loaded, and Stripe gives no access to it. "
+            f"{synced.errors[unknown[0]]}"
+        )
 
 
 def _at_story_time(settings: Settings) -> Settings:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 
 class LastRunError(Exception):
@@ -30,14 +31,40 @@ class LastRun:
         return f"it failed. {self.error}" if self.error else "it was interrupted."
 
 
-def last_complete_run_at(folder: Path) -> str | None:
-    """Answer when the last run began that read every account; none if none is known."""
+@dataclass(frozen=True)
+class CompleteRun:
+    """The last run that looked at every account and was published."""
+
+    started_at: float
+    """By this machine's clock, in seconds since 1970."""
+    clock_offset_seconds: float
+    """Stripe's clock less this machine's."""
+    accounts_failed: frozenset[str]
+    """Accounts that it could not read."""
+    platform_account_id: str | None
+
+
+def read_complete_run(folder: Path) -> CompleteRun | None:
+    """Answer the last run that looked at every account; none if none is known."""
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # `tieout status` tells; the next run writes it anew
+        found = record["complete_run"]
+        return CompleteRun(
+            datetime.fromisoformat(found["started_at"]).timestamp(),
+            float(found["clock_offset_seconds"]),
+            frozenset(found["accounts_failed"]),
+            found["platform_account_id"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):  # `tieout status` tells what is wrong
         return None
-    began = record.get("complete_run_started_at") if isinstance(record, dict) else None
-    return began if isinstance(began, str) else None
+
+
+def kept_complete_run(folder: Path) -> dict[str, Any] | None:
+    """Answer the same as the record holds it, for the next record to carry on."""
+    if read_complete_run(folder) is None:
+        return None
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return dict(record["complete_run"])
 
 
 def read_last_run(folder: Path) -> LastRun | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_RUN, _EVENTS = ".lock", ".events.lock"
+_RUN, _EVENTS, _SERVER = ".lock", ".events.lock", ".serve.lock"
 
 # Longer than any run that goes on; after that something is wrong with the other one.
 LONGEST_WAIT_SECONDS = 24 * 3600.0
@@ -34,7 +35,8 @@ def run_lock(
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        if not waits and not _is_held(folder / _EVENTS):
+        # The other lock is taken a moment after this one.
+        if not waits and not any(_looks(folder / _EVENTS)):
             raise
         on_wait()
         lock.acquire(timeout=LONGEST_WAIT_SECONDS, poll_interval=_BETWEEN_LOOKS_SECONDS)
@@ -49,9 +51,21 @@ def events_lock(folder: Path) -> FileLock:
     return FileLock(folder / _EVENTS, timeout=LONGEST_WAIT_SECONDS)
 
 
+def serve_lock(folder: Path) -> FileLock:
+    """Answer the lock of the one server of a folder; entering it raises `Timeout` if there is."""
+    return FileLock(folder / _SERVER, timeout=0)
+
+
 def is_run_at_work(folder: Path) -> bool:
     """Tell whether a run holds the folder's lock."""
     return _is_held(folder / _RUN)
+
+
+def _looks(path: Path) -> Iterator[bool]:
+    """Look twice whether a lock is held."""
+    yield _is_held(path)
+    time.sleep(_BETWEEN_LOOKS_SECONDS)
+    yield _is_held(path)
 
 
 def _is_held(path: Path) -> bool:

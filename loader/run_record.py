@@ -32,8 +32,9 @@ class RunRecord:
     as_of: str
     started_at: str = field(default_factory=_timestamp)
     finished_at: str | None = None
-    complete_run_started_at: str | None = None
-    """When the last run began that read every account and published; events since then are new."""
+    complete_run: dict[str, Any] | None = None
+    """The last run that looked at every account and was published: `started_at` by this machine's
+    clock, `clock_offset_seconds` of Stripe's, `accounts_failed`. Events since then are new."""
     scope: dict[str, list[str]] | None = None
     """The accounts that alone were read, each with the payouts asked for; none is all."""
     platform_account_id: str | None = None
@@ -121,6 +122,15 @@ class RunRecord:
     def has_open_error(self) -> bool:
         """Whether an exception of severity `error` is open."""
         return any(found["severity"] == "error" for found in self.exceptions)
+
+    def note_complete_run(self) -> None:
+        """Note that this run looked at every account and was published."""
+        self.complete_run = {
+            "started_at": self.started_at,
+            "clock_offset_seconds": self.clock_offset_seconds,
+            "accounts_failed": self.accounts_failed,
+            "platform_account_id": self.platform_account_id,
+        }
 
     def as_json(self) -> str:
         """Answer the record as JSON."""

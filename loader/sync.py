@@ -115,6 +115,8 @@ class SyncResult:
     statuses: dict[str, str] = field(default_factory=dict)
     """By account: `readable`, `revoked` or `failed`."""
     errors: dict[str, str] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    """Accounts of the scope that were never loaded and that the key gives no access to."""
     rows: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -212,8 +214,10 @@ class _Sync:
         if self._request.scope is None:
             return await self._accounts.find_all(platform)
         found = await self._accounts.find_named(self._request.scope, platform, known)
-        self._result.statuses |= dict.fromkeys(found.revoked, "revoked")
-        self._result.errors |= found.revoked
+        self._result.unknown = set(found.unknown)
+        self._result.statuses |= dict.fromkeys(found.unknown, "revoked")
+        self._result.statuses |= dict.fromkeys(found.failed, "failed")
+        self._result.errors |= found.unknown | found.failed
         return found.rows
 
     async def plan(self) -> Price:

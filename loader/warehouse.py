@@ -130,6 +130,18 @@ class Warehouse:
             last = connection.execute("select max(run_number) from stripe.account_syncs").fetchone()
         return 1 + ((last and last[0]) or 0)
 
+    def note_complete_run(self) -> None:
+        """Note that every account was looked at, and what came of it was published."""
+        with self.connect() as connection:
+            connection.execute("create table if not exists audit.complete_run (is_done boolean)")
+
+    def holds_complete_run(self) -> bool:
+        """Tell whether every account was ever looked at: else what is here is a part."""
+        if not self.path.exists():
+            return False
+        with self.connect() as connection:
+            return has_table(connection, "audit", "complete_run")
+
     def known_accounts(self) -> dict[str, dict[str, Any]]:
         """Answer every account ever loaded, by id: what a reader has to know of it."""
         names = ("account_id", "is_platform_account", "created")

@@ -21,6 +21,9 @@ class Quiet:
     def waiting_for_another_run(self) -> None:
         """Say nothing."""
 
+    def reads_everything(self) -> None:
+        """Say nothing."""
+
     def accounts_found(self, count: int) -> None:
         """Say nothing."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from loader.job import Job
 from loader.settings import SettingsError
 from loader.sources.scope import PLATFORM as THE_PLATFORM
 from loader.sources.scope import Scope
+from loader.warehouse import Warehouse
 from tests.commands import KEY, tieout
 from tests.runs import Quiet, rows, settings_for
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
@@ -143,5 +145,27 @@ def test_a_payout_leads_to_its_account(tmp_path: Path) -> None:
         assert found == Scope({PLATFORM: frozenset({"po_1"})}, lists_anew=True)
         new = job.scope_of([THE_PLATFORM], ["po_new"])
         assert new == Scope({THE_PLATFORM: frozenset({"po_new"})}, lists_anew=True)
+        Warehouse(settings.warehouse_path).note_complete_run()
         with pytest.raises(SettingsError, match="--payout po_new"):
             job.scope_of(["acct_1", "acct_2"], ["po_new"])
+        slip = tieout("reconcile", "--account", "acct_typo", **environment)
+    assert slip.returncode == 2
+    assert "--account acct_typo: it was never loaded" in slip.stderr
+
+
+def test_a_part_is_read_only_where_the_whole_was(tmp_path: Path) -> None:
+    stripe = SmallStripe(connected=["acct_1"])
+    stripe.add_payout("po_1", JANUARY, 700, 300)
+    with stripe.served() as base:
+        environment = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base}
+        first = tieout("reconcile", "--account", "acct_1", **environment)
+        assert first.returncode == 0
+        assert "so everything is" in first.stdout
+        assert accounts_asked(stripe) == {None, "acct_1"}
+        stripe.asked.clear()
+        second = tieout("reconcile", "--account", "acct_1", **environment)
+    assert second.returncode == 0
+    assert "Read alone: acct_1" in second.stdout
+    assert accounts_asked(stripe) == {"acct_1"}
+    record = json.loads((tmp_path / "data/test/run.json").read_text())
+    assert record["complete_run"]["started_at"] < record["started_at"]

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 STATE_FILE = "sandbox.json"
+CLOCK_FILE = "sandbox.clock"
 DAYS_OF_HISTORY = 90
 DEFAULT_SEED = 1
 
@@ -25,17 +26,17 @@ class SandboxState:
     seed: int
     first_day: date
     broken: bool
-    told_through: datetime | None = None
-    """How far a moving story was told: it does not begin again before that."""
 
 
 def load_or_create(
     folder: Path,
     as_of: datetime,
-    broken: bool,
+    broken: bool | None,
     before_another_story: Callable[[], None] = lambda: None,
 ) -> SandboxState:
     """Return the folder's state, made at the first call and rewritten when `broken` differs.
+
+    Where `broken` is None, the story stays as it is.
 
     `before_another_story` is called before `broken` changes: what an earlier run loaded belongs to
     the other story. A kill in between leaves the old state, so it is called again.
@@ -44,10 +45,10 @@ def load_or_create(
     stored = _read(path) if path.exists() else None
     if stored is None:
         first_day = as_of.astimezone(UTC).date() - timedelta(days=DAYS_OF_HISTORY)
-        state = SandboxState(seed=DEFAULT_SEED, first_day=first_day, broken=broken)
+        state = SandboxState(seed=DEFAULT_SEED, first_day=first_day, broken=bool(broken))
     else:
-        state = replace(stored, broken=broken)
-        if stored.broken != broken:
+        state = stored if broken is None else replace(stored, broken=broken)
+        if stored.broken != state.broken:
             before_another_story()
     if state != stored:
         _write(path, state)
@@ -56,18 +57,17 @@ def load_or_create(
 
 def told_through(folder: Path) -> datetime | None:
     """Return how far a moving story was told in a folder; none if it never moved."""
-    path = folder / STATE_FILE
-    return _read(path).told_through if path.exists() else None
+    try:
+        return datetime.fromisoformat((folder / CLOCK_FILE).read_text(encoding="utf-8").strip())
+    except (OSError, ValueError):
+        return None
 
 
 def tell_through(folder: Path, now: datetime) -> None:
-    """Note how far a moving story has been told."""
-    path = folder / STATE_FILE
-    _write(path, replace(_read(path), told_through=now))
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    """Note how far a moving story has been told: it does not begin again before that."""
+    unfinished = folder / f"{CLOCK_FILE}.new"
+    unfinished.write_text(now.isoformat() + "\n", encoding="utf-8")
+    unfinished.replace(folder / CLOCK_FILE)
 
 
 def _read(path: Path) -> SandboxState:
@@ -77,7 +77,6 @@ def _read(path: Path) -> SandboxState:
             seed=int(content["seed"]),
             first_day=date.fromisoformat(content["first_day"]),
             broken=bool(content["broken"]),
-            told_through=_instant(content.get("told_through")),
         )
     except (ValueError, KeyError, TypeError) as error:
         message = f"{path} is not a sandbox's state ({error}); delete it to start a new sandbox"
@@ -87,10 +86,6 @@ def _read(path: Path) -> SandboxState:
 def _write(path: Path, state: SandboxState) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".json.new")
-    told = state.told_through
-    content = asdict(state) | {
-        "first_day": state.first_day.isoformat(),
-        "told_through": told and told.isoformat(),
-    }
+    content = asdict(state) | {"first_day": state.first_day.isoformat()}
     unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(path)

@@ -10,7 +10,12 @@ from urllib.parse import quote
 from loader.sources.scope import PLATFORM, Scope
 from loader.sources.stripe_tables import ACCOUNTS, Row, account_row
 from loader.stripe_api.client import StripeClient
-from loader.stripe_api.errors import AccessRevokedError, NotFoundError
+from loader.stripe_api.errors import (
+    AccessRevokedError,
+    KeyRefusedError,
+    NotFoundError,
+    StripeReadError,
+)
 from loader.stripe_api.paging import pages
 
 
@@ -19,8 +24,10 @@ class Found:
     """What was found of the accounts that were asked for, by id."""
 
     rows: dict[str, Row]
-    revoked: dict[str, str]
-    """Accounts that nothing is known of and that can't be read, with Stripe's words."""
+    unknown: dict[str, str]
+    """Accounts that nothing is known of and that the key does not open, with Stripe's words."""
+    failed: dict[str, str]
+    """Accounts that nothing is known of and that could not be read, with the reason."""
 
 
 class PlatformAccounts:
@@ -61,9 +68,9 @@ class PlatformAccounts:
         """Answer the accounts of a scope; those that were loaded before are not asked for.
 
         Raises:
-            StripeReadError: an account can't be read, though it is not revoked.
+            KeyRefusedError: the key opens nothing.
         """
-        found, revoked = dict[str, Row](), dict[str, str]()
+        found, unknown, failed = dict[str, Row](), dict[str, str](), dict[str, str]()
         for account_id in scope.payouts:
             if account_id in {PLATFORM, platform["id"]}:
                 found[platform["id"]] = platform
@@ -73,9 +80,13 @@ class PlatformAccounts:
                 self.floor["/v1/accounts/{id}"] += 1
                 try:
                     found[account_id] = await self._find(account_id)
+                except KeyRefusedError:
+                    raise
                 except (AccessRevokedError, NotFoundError) as refusal:
-                    revoked[account_id] = str(refusal)
-        return Found(found, revoked)
+                    unknown[account_id] = str(refusal)
+                except StripeReadError as failure:
+                    failed[account_id] = str(failure)
+        return Found(found, unknown, failed)
 
     async def _find(self, account_id: str) -> Row:
         path = f"/v1/accounts/{quote(account_id, safe='')}"

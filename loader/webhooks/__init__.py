@@ -4,6 +4,6 @@
                             ^ catch-up: /v1/events, for what nobody received
 
 Run by `tieout serve`. An event is taken for a hint: only the ids in it are kept, and what they name
-is read anew from the API. Nothing here opens a DuckDB file; the worker's runs are processes of
-their own.
+is read anew from the API. The server opens no DuckDB file: a run is a process of its own
+(`event_run`).
 """

@@ -24,7 +24,7 @@ class ServeDisplay:
 
     def caught_up(self, events: int) -> None:
         """Say how much it was."""
-        _say(f"Caught up: {events:,} events were missed." if events else "Nothing was missed.")
+        _say(f"Caught up: {_many(events, 'new event')}." if events else "Nothing was missed.")
 
     def catch_up_failed(self, reason: str, retry_in_seconds: float) -> None:
         """Say why."""
@@ -48,6 +48,10 @@ class ServeDisplay:
         """Say why, and what happens to the events."""
         after = f"{_many(given_up, 'event')} given up, see /ready." if given_up else "Trying later."
         _say(f"Not done: {reason} {after}")
+
+    def waiting_for_another_run(self) -> None:
+        """Say why it takes longer."""
+        _say("Another run is at work in this folder; waiting for it ...")
 
     def stopping(self, run_is_going_on: bool) -> None:
         """Say goodbye."""

@@ -96,6 +96,8 @@ def _why_ignored(
         return "its type concerns no payout"
     if content.get("livemode") is not is_live:
         return f"it is not of {'live' if is_live else 'test'} mode"
+    if content.get("account") is not None and not _is_id(content["account"]):
+        return "its account is no id"
     if event_type in _OF_A_PAYOUT and subject_id is None:
         return "it names no payout"
     return None

@@ -64,6 +64,10 @@ class Received:
     attempts: int
 
 
+class InboxError(Exception):
+    """The inbox can't be opened; the message says why and what to do."""
+
+
 class Inbox:
     """The inbox of one mode's folder; times are seconds since 1970."""
 
@@ -71,10 +75,19 @@ class Inbox:
         """Open the file, or make it.
 
         Raises:
-            sqlite3.Error: it can't be opened.
+            InboxError: it can't be opened.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
+        try:
+            self._open(path)
+        except (OSError, sqlite3.Error) as error:
+            raise InboxError(
+                f"{path} can't be opened: {error}. Move it away: the next server makes it anew "
+                "and asks Stripe for what was in it."
+            ) from None
+
+    def _open(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("pragma journal_mode = wal")
         # What Stripe was told is stored must be there after a loss of power, too.
@@ -136,7 +149,7 @@ class Inbox:
 
     def postpone(self, events: Collection[Received], reason: str, now: float) -> int:
         """Try events again later; answer how many were tried too often and are given up."""
-        given_up = [one for one in events if one.attempts + 1 >= MOST_ATTEMPTS]
+        given_up = {one.event.id for one in events if one.attempts + 1 >= MOST_ATTEMPTS}
         self._change(
             "update events set attempts = attempts + 1, reason = ?, due_at = ?, status = ? "
             "where id = ?",
@@ -144,7 +157,7 @@ class Inbox:
                 (
                     reason,
                     now + retry_seconds(one.attempts),
-                    DEAD if one in given_up else WAITING,
+                    DEAD if one.event.id in given_up else WAITING,
                     one.event.id,
                 )
                 for one in events
@@ -152,12 +165,23 @@ class Inbox:
         )
         return len(given_up)
 
-    def settle_received_before(self, at: float, now: float) -> None:
-        """Note that a run that began at `at` and read everything acted on what came before it."""
+    def settle_received_before(self, at: float, now: float, failed: Collection[str] = ()) -> None:
+        """Note that a run that began at `at` acted on what came before it.
+
+        Args:
+            at: when it began.
+            now: the time.
+            failed: accounts that it could not read.
+        """
+        found = self._rows(
+            "select id, account_id from events where status in (?, ?) and received_at <= ?",
+            WAITING,
+            DEAD,
+            at,
+        )
         self._change(
-            "update events set status = ?, settled_at = ?, reason = 'a whole run' "
-            "where status in (?, ?) and received_at <= ?",
-            [(DONE, now, WAITING, DEAD, at)],
+            "update events set status = ?, settled_at = ?, reason = 'a whole run' where id = ?",
+            [(DONE, now, event_id) for event_id, account_id in found if account_id not in failed],
         )
 
     def counts(self) -> dict[str, int]:

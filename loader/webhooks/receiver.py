@@ -29,6 +29,7 @@ WEBHOOK_PATH = "/webhooks/stripe"
 TOLERANCE_SECONDS = 300
 
 LARGEST_BODY_BYTES = 1_000_000
+LONGEST_BODY_SECONDS = 20.0
 
 Told = dict[str, Any]
 
@@ -158,14 +159,20 @@ async def _body(request: Request) -> bytes:
     if announced.isdigit() and int(announced) > LARGEST_BODY_BYTES:
         raise too_large
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY_BYTES:
-            raise too_large
+    try:
+        async with asyncio.timeout(LONGEST_BODY_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > LARGEST_BODY_BYTES:
+                    raise too_large
+    except TimeoutError:
+        raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body did not come to its end") from None
     return bytes(body)
 
 
 def _is_signed(text: str, signature: str | None, secret: str) -> bool:
+    if signature is not None and not signature.isascii():  # the stripe package stumbles over it
+        return False
     try:
         stripe.WebhookSignature.verify_header(
             text, signature or "", secret, tolerance=TOLERANCE_SECONDS

@@ -6,11 +6,13 @@ One run at a time. Events that come in meanwhile wait for the next one.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from loader.last_run import CompleteRun
 from loader.sources.scope import PLATFORM
 from loader.webhooks.event import payouts_by_account
 from loader.webhooks.inbox import Inbox, Received
@@ -70,7 +72,7 @@ class Worker:
         self,
         inbox: Inbox,
         run: Run,
-        last_complete_run_at: Callable[[], float | None],
+        last_complete_run: Callable[[], CompleteRun | None],
         log: WorkLog,
     ) -> None:
         """Take what it works with.
@@ -78,14 +80,15 @@ class Worker:
         Args:
             inbox: where the events wait.
             run: runs the job.
-            last_complete_run_at: when a run last began that read everything and was published.
+            last_complete_run: answers the last run that looked at everything and was published.
             log: hears of it.
         """
         self._inbox = inbox
         self._run = run
-        self._last_complete_run_at = last_complete_run_at
+        self._last_complete_run = last_complete_run
         self._log = log
-        self.is_running = False
+        self._one_at_a_time = asyncio.Lock()
+        self.running_since: float | None = None
         self.last_outcome: RunOutcome | None = None
         self.last_failure: str | None = None
 
@@ -100,7 +103,10 @@ class Worker:
     async def work(self) -> None:
         """Act on what is due, until cancelled."""
         while True:
-            await self.act_on_due()
+            try:
+                await self.act_on_due()
+            except sqlite3.Error as error:  # the disk is full, say: what waits goes on waiting
+                self.last_failure = f"the inbox: {error}"
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def act_on_due(self) -> None:
@@ -118,23 +124,26 @@ class Worker:
             self._postpone(events, str(failure))
             return
         failed = [one for one in events if outcome.failure_of(one.event.account_id)]
-        self._inbox.settle([one.event.id for one in events if one not in failed], time.time())
+        failed_ids = {one.event.id for one in failed}
+        done = [one.event.id for one in events if one.event.id not in failed_ids]
+        self._inbox.settle(done, time.time())
         if failed:
             self._postpone(failed, "; ".join(outcome.failed_accounts.values()))
 
     async def _run_and_note(self, work: Work | None, events: int) -> RunOutcome:
-        self._log.run_begins(events, len(work or ()))
-        self.is_running = True
-        try:
-            outcome = await self._run(work)
-        except RunFailedError as failure:
-            self.last_failure = str(failure)[:TOLD_CHARACTERS]
-            raise
-        finally:
-            self.is_running = False
-        self.last_outcome, self.last_failure = outcome, None
-        self._log.run_ended(outcome)
-        return outcome
+        async with self._one_at_a_time:
+            self._log.run_begins(events, len(work or ()))
+            self.running_since = time.time()
+            try:
+                outcome = await self._run(work)
+            except RunFailedError as failure:
+                self.last_failure = str(failure)[:TOLD_CHARACTERS]
+                raise
+            finally:
+                self.running_since = None
+            self.last_outcome, self.last_failure = outcome, None
+            self._log.run_ended(outcome)
+            return outcome
 
     def _postpone(self, events: list[Received], reason: str) -> None:
         given_up = self._inbox.postpone(events, reason[:TOLD_CHARACTERS], time.time())
@@ -142,6 +151,11 @@ class Worker:
         self._log.run_failed(reason[:TOLD_CHARACTERS], given_up)
 
     def _forget_what_a_run_read(self) -> None:
-        complete_at = self._last_complete_run_at()
-        if complete_at is not None:
-            self._inbox.settle_received_before(complete_at, time.time())
+        complete, now = self._last_complete_run(), time.time()
+        # One of the future was noted by a clock that was wrong; nothing follows from it.
+        if complete is None or complete.started_at > now:
+            return
+        failed = set(complete.accounts_failed)
+        if complete.platform_account_id in failed:
+            failed.add(PLATFORM)
+        self._inbox.settle_received_before(complete.started_at, now, failed)

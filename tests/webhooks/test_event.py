@@ -39,6 +39,8 @@ def test_an_event_without_account_is_the_platforms() -> None:
         ({"livemode": True}, "not of test mode"),
         ({"object": "v2.core.event", "data": None, "created": "2026-01-01T00:00:00Z"}, "thin"),
         ({"data": {"object": {}}}, "names no payout"),
+        ({"account": "acct_../x"}, "account is no id"),
+        ({"account": 7}, "account is no id"),
         ({"data": {"object": {"id": "po_1/../../accounts"}}}, "names no payout"),
     ],
 )

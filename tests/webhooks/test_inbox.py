@@ -15,6 +15,7 @@ from loader.webhooks.inbox import (
     LONGEST_RETRY_SECONDS,
     MOST_ATTEMPTS,
     Inbox,
+    InboxError,
     retry_seconds,
 )
 
@@ -88,6 +89,18 @@ def test_a_whole_run_acts_on_all_that_came_before_it(inbox: Inbox) -> None:
     inbox.add([an_event("evt_2")], 5, 6)
     inbox.settle_received_before(4, 7)
     assert ids(inbox) == ["evt_2"]
+
+
+def test_what_a_whole_run_could_not_read_goes_on_waiting(inbox: Inbox) -> None:
+    inbox.add([an_event(), an_event("evt_2", account_id="acct_2")], 1, 2)
+    inbox.settle_received_before(4, 7, {"acct_2"})
+    assert ids(inbox) == ["evt_2"]
+
+
+def test_a_file_that_is_no_inbox_is_told(tmp_path: Path) -> None:
+    (tmp_path / "events.sqlite").write_text("something else, of some length" * 100)
+    with pytest.raises(InboxError, match="can't be opened"):
+        Inbox(tmp_path / "events.sqlite")
 
 
 def test_a_mark_is_kept_and_replaced(inbox: Inbox) -> None:

@@ -119,6 +119,13 @@ def test_bytes_that_are_no_text_are_refused(receiving: Receiving) -> None:
     assert send(receiving.url + WEBHOOK_PATH, b"\xff\xfe", headers)[0] == 400
 
 
+def test_a_header_that_is_no_ascii_is_refused(receiving: Receiving) -> None:
+    with connection_to(receiving.url) as connection:
+        signed = "Stripe-Signature: t=1,v1=é\r\n".encode()
+        connection.sendall(HEAD + signed + b"Content-Length: 2\r\n\r\n{}")
+        assert b" 400 " in connection.recv(1000)
+
+
 def test_an_event_of_just_the_right_age_is_taken(receiving: Receiving) -> None:
     assert post(receiving.url, BODY, signature(BODY, age=295))[0] == 200
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from loader.last_run import CompleteRun
 from loader.sources.scope import PLATFORM
 from loader.webhooks.event import Event
 from loader.webhooks.inbox import Inbox
@@ -23,7 +24,7 @@ class Runs:
     inbox: Inbox
     asked: list[Work | None] = field(default_factory=list)
     fails: dict[str, str] | str = ""
-    complete_at: float | None = None
+    complete: CompleteRun | None = None
     said: list[str] = field(default_factory=list)
     comes_in_meanwhile: list[Event] = field(default_factory=list)
 
@@ -56,8 +57,12 @@ def payout_event(name: str, account: str = "acct_1", payout: str | None = "po_1"
     return Event(name, "payout.updated", account, payout, is_live=False)
 
 
+def a_complete_run(started_at: float, *failed: str) -> CompleteRun:
+    return CompleteRun(started_at, 0, frozenset(failed), "acct_platform")
+
+
 def act(runs: Runs) -> Worker:
-    worker = Worker(runs.inbox, runs.run, lambda: runs.complete_at, runs)
+    worker = Worker(runs.inbox, runs.run, lambda: runs.complete, runs)
     asyncio.run(worker.act_on_due())
     return worker
 
@@ -145,15 +150,66 @@ def test_an_account_that_could_not_be_read_is_tried_again_alone(runs: Runs) -> N
 
 def test_a_whole_run_by_somebody_else_saves_a_small_one(runs: Runs) -> None:
     come_in(runs, payout_event("evt_1"))
-    runs.complete_at = time.time()
+    runs.complete = a_complete_run(time.time())
     act(runs)
     assert runs.asked == []
     assert runs.inbox.counts()["done"] == 1
 
 
+def test_a_whole_run_settles_nothing_of_accounts_that_it_could_not_read(runs: Runs) -> None:
+    come_in(
+        runs,
+        payout_event("evt_1"),
+        payout_event("evt_2", account="acct_2"),
+        payout_event("evt_3", account=PLATFORM),
+    )
+    runs.complete = a_complete_run(time.time(), "acct_2", "acct_platform")
+    act(runs)
+    assert runs.asked == [{"acct_2": frozenset({"po_1"}), PLATFORM: frozenset({"po_1"})}]
+
+
+def test_a_whole_run_of_the_future_settles_nothing(runs: Runs) -> None:
+    come_in(runs, payout_event("evt_1"))
+    runs.complete = a_complete_run(time.time() + 86_400)
+    act(runs)
+    assert len(runs.asked) == 1
+
+
+def test_an_inbox_that_can_not_be_written_does_not_end_the_worker(runs: Runs) -> None:
+    worker = Worker(runs.inbox, runs.run, lambda: None, runs)
+    runs.inbox.close()
+
+    async def work_for_a_while() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(worker.work(), 0.1)
+
+    asyncio.run(work_for_a_while())
+    assert "the inbox" in str(worker.last_failure)
+
+
+def test_runs_are_made_one_at_a_time(runs: Runs) -> None:
+    come_in(runs, payout_event("evt_1"))
+    at_once: list[int] = []
+
+    async def slow(work: Work | None) -> RunOutcome:
+        at_once.append(1)
+        assert sum(at_once) == 1
+        await asyncio.sleep(0.05)
+        at_once.append(-1)
+        return await runs.run(work)
+
+    worker = Worker(runs.inbox, slow, lambda: None, runs)
+
+    async def both() -> None:
+        await asyncio.gather(worker.run_whole(), worker.act_on_due())
+
+    asyncio.run(both())
+    assert len(runs.asked) == 2
+
+
 def test_a_whole_run_that_began_before_an_event_did_not_read_it(runs: Runs) -> None:
     come_in(runs, payout_event("evt_1"))
-    runs.complete_at = time.time() - 3600
+    runs.complete = a_complete_run(time.time() - 3600)
     act(runs)
     assert len(runs.asked) == 1
 
@@ -162,5 +218,5 @@ def test_the_worker_says_that_it_is_at_work(runs: Runs) -> None:
     worker = Worker(runs.inbox, runs.run, lambda: None, runs)
     asyncio.run(worker.run_whole())
     assert runs.asked == [None]
-    assert not worker.is_running
+    assert worker.running_since is None
     assert worker.last_outcome is not None
