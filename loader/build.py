@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,6 @@ _ALWAYS_THE_SAME = ("resource_type:seed", "path:models/staging")
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
 
-@cache
 def models_version() -> str:
     """Answer a hash of all that decides what the models make of the same raw rows.
 
