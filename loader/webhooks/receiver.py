@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -30,6 +31,8 @@ TOLERANCE_SECONDS = 300
 
 LARGEST_BODY_BYTES = 1_000_000
 LONGEST_BODY_SECONDS = 20.0
+MOST_PASSED_OVER_BYTES = 20_000_000
+PASSING_OVER_SECONDS = 3.0
 
 Told = dict[str, Any]
 
@@ -153,21 +156,27 @@ class Receiver:
 
 
 async def _body(request: Request) -> bytes:
-    """Read the raw body, no more than an event can have."""
-    too_large = RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "an event is not so large")
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > LARGEST_BODY_BYTES:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(LONGEST_BODY_SECONDS):
+    """Read the raw body, no more than an event can have.
+
+    A sender of more may finish, within reason: else it sees a broken connection and no answer.
+    """
+    body, size = bytearray(), 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_BODY_SECONDS) as limit:
             async for part in request.stream():
-                body += part
-                if len(body) > LARGEST_BODY_BYTES:
-                    raise too_large
-    except TimeoutError:
-        raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body did not come to its end") from None
-    return bytes(body)
+                size += len(part)
+                if size > MOST_PASSED_OVER_BYTES:
+                    break
+                if size > LARGEST_BODY_BYTES:
+                    limit.reschedule(asyncio.get_running_loop().time() + PASSING_OVER_SECONDS)
+                else:
+                    body += part
+            else:
+                if size <= LARGEST_BODY_BYTES:
+                    return bytes(body)
+    if size > LARGEST_BODY_BYTES:
+        raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "an event is not so large")
+    raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body did not come to its end")
 
 
 def _is_signed(text: str, signature: str | None, secret: str) -> bool:
