@@ -45,8 +45,10 @@ def backfill(folder: Path, say: Say) -> Iterator[Figure]:
 
 
 def limited(folder: Path, say: Say) -> Iterator[Figure]:
-    """The same against 25 requests a second and endpoint: how much of the limit is held."""
-    options = replace(_platform(1, 500, 100), latency_ms=50, requests_per_second=LIMIT_PER_ENDPOINT)
+    """A minute's backfill against 25 requests a second and endpoint: how much of it is held."""
+    options = replace(
+        _platform(1, 1_500, 100), latency_ms=50, requests_per_second=LIMIT_PER_ENDPOINT
+    )
     with Platform(options) as platform:
         say("tieout sync")
         installation = Installation(folder / "tieout", platform, requests_per_second="")
