@@ -32,6 +32,7 @@ _QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "info", "--no-us
 # would fail.
 LEAST_MEMORY_BYTES = 700_000_000
 MEMORY_PER_WAREHOUSE_BYTE = 8
+MEMORY_STEP = 1.1
 
 # What the same models make the same whatever the raw rows and the day are: seeds, and the views
 # over raw tables. Making them again takes a fifth of a small run.
@@ -178,11 +179,11 @@ class DbtProject:
 
     def _memory_limit(self) -> str:
         size = self.warehouse_path.stat().st_size if self.warehouse_path.exists() else 0
-        limit = LEAST_MEMORY_BYTES
+        limit = float(LEAST_MEMORY_BYTES)
         # In steps: where the profile differs, dbt reads the whole project anew.
         while limit < MEMORY_PER_WAREHOUSE_BYTE * size:
-            limit *= 2
-        return f"{limit // 1_000}KB"
+            limit *= MEMORY_STEP
+        return f"{round(limit / 1_000)}KB"
 
     def _invoke(self, *command: str) -> Sequence[Any]:
         os.environ["TIEOUT_DBT_WAREHOUSE"] = str(self.warehouse_path)
