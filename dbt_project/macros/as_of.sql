@@ -5,8 +5,10 @@
 #}
 {% macro as_of_timestamp() -%}
     {%- set set_by_job = env_var("TIEOUT_DBT_AS_OF", "") if execute else "" -%}
-    {%- set started_at = run_started_at.strftime("%Y-%m-%d %H:%M:%S") -%}
-    cast('{{ var("as_of") or set_by_job or started_at }}' as timestamp)
+    cast(
+        '{{ var("as_of") or set_by_job or run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}'
+        as timestamp
+    )
 {%- endmacro %}
 
 {% macro as_of_date() -%}

@@ -179,10 +179,12 @@ class Inbox:
             DEAD,
             at,
         )
-        self._change(
-            "update events set status = ?, settled_at = ?, reason = 'a whole run' where id = ?",
-            [(DONE, now, event_id) for event_id, account_id in found if account_id not in failed],
-        )
+        settled = [event_id for event_id, account_id in found if account_id not in failed]
+        if settled:
+            self._change(
+                "update events set status = ?, settled_at = ?, reason = 'a whole run' where id = ?",
+                [(DONE, now, event_id) for event_id in settled],
+            )
 
     def counts(self) -> dict[str, int]:
         """Answer how many events there are of each status."""
