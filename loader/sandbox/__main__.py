@@ -73,11 +73,12 @@ async def _serve_and_go_on(
     from loader.sandbox.delivery import MovingStory  # noqa: PLC0415
 
     moving = asyncio.create_task(MovingStory(api, options, delivery).go_on())
-    try:
-        await server.serve(sockets=[listening])
-    finally:
-        moving.cancel()
-        await asyncio.gather(moving, return_exceptions=True)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    await asyncio.wait({moving, serving}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    if not moving.cancel():  # it ended by itself: what ended it is an error of ours
+        moving.result()
 
 
 def _listen(port: int) -> socket.socket:

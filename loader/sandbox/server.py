@@ -156,11 +156,6 @@ def _key_of(request: Request) -> str:
     return credentials.strip()
 
 
-def make_app(options: SandboxOptions) -> ASGIApp:
-    """Tell the story up to the as-of time and return the server that shows it."""
-    return serve_api(make_api(options), options)
-
-
 def make_api(options: SandboxOptions) -> Api:
     """Tell the story up to the as-of time and return what answers from it."""
     return Api(open_sandbox(options).snapshot)
