@@ -41,6 +41,7 @@ from loader.warehouse import Warehouse, WarehouseError
 # Seconds of the sandbox's story in each second, where it moves: a day in two minutes.
 STORY_SPEED = 720.0
 
+# So much of it may be sent before it is noted again how far it was told.
 STORY_AHEAD = timedelta(seconds=30 * STORY_SPEED)
 
 OK, FAILED, WRONG_SETTINGS, EXCEPTION_OPEN = 0, 1, 2, 3

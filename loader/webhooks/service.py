@@ -30,7 +30,7 @@ from loader.webhooks.worker import RunFailedError, RunOutcome, Work, Worker, Wor
 # machine that sleeps misses events too.
 CATCH_UP_EVERY_SECONDS = 6 * 3600.0
 
-# How far ahead a moving story is noted as told, and how often anew.
+# How often it looks whether a catch-up is due, and notes how far a moving story is told.
 LOOK_EVERY_SECONDS = 5.0
 
 # How long a run may go on after the server was told to stop; what it does not end is done again.
