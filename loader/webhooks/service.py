@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sqlite3
@@ -115,6 +116,8 @@ class Service:
         try:
             await asyncio.wait({serving, *doing}, return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
+            # A sender that is cut off now sends again; its stack trace is no news.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             await serving
             self._log.stopping(self._worker.running_since is not None)
             await self._let_the_run_end(told)

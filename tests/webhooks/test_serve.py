@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -12,9 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from loader.settings import Mode
 from tests.commands import KEY, TIEOUT, finish, start, tieout
@@ -143,7 +145,11 @@ def test_an_event_leads_to_its_payout_and_to_nothing_else(
         # Whose key it is, payouts, the new list, the balance, what is new.
         assert {request.account for request in stripe.asked} == {None}
         assert len(stripe.asked) == told["last_run"]["requests"] == 5
-        server.stop()
+        address = urlsplit(server.url)
+        with socket.create_connection((str(address.hostname), int(address.port or 0))) as half:
+            half.sendall(b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            time.sleep(0.5)
+            server.stop()
         record = json.loads((folder / "test/run.json").read_text())
         assert record["scope"] == {"platform": ["po_2"]}
 
@@ -202,6 +208,9 @@ def test_a_kill_before_or_in_the_middle_of_the_work_loses_nothing(
             stripe.answer = hold
             post(server.url, platform_event("evt_2", "po_3"))
             assert asked.wait(LONG_ENOUGH_SECONDS)
+            # What a run by hand waits for.
+            with pytest.raises(Timeout), FileLock(folder / "test/.events.lock", timeout=0):
+                pass
             server.kill()
         with sqlite3.connect(folder / "test/events.sqlite") as inbox:
             (status,) = inbox.execute("select status from events where id = 'evt_2'").fetchone()
