@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 NEXT_DUCKDB := $(VENV)/duckdb-2
+BROWSER := $(VENV)/browser
 
 # No step of the work reports home; pip is told not to look for its own updates.
 export DO_NOT_TRACK := 1
@@ -35,12 +36,21 @@ docs: $(READY) ## Write the dbt docs with lineage as one offline HTML file
 serve: $(READY) ## Receive Stripe's events and reconcile the accounts they are about
 	@$(BIN)/tieout serve
 
-test: lint $(NEXT_DUCKDB) ## Lint, types, unit, dbt and end-to-end tests
+test: lint $(NEXT_DUCKDB) $(BROWSER) ## Lint, types, unit, dbt and end-to-end tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # The test that the whole job runs on the next DuckDB too finds it here.
 $(NEXT_DUCKDB): requirements-duckdb-2.lock $(READY)
 	@$(BIN)/python -m pip install -qq --require-hashes --no-deps --upgrade --target $@ -r $<
+	@touch $@
+
+# The report is opened in a real browser: the one that is here, else Debian's where that can be
+# installed (a container), else the one that Selenium downloads.
+$(BROWSER): $(READY)
+	@if ! command -v chromedriver >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "Installing Chromium for the tests of the report ..."; \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver >/dev/null; \
+	fi
 	@touch $@
 
 lint: $(READY) ## Check style and types of Python and SQL

@@ -142,7 +142,7 @@ def build(anew: Anew = False) -> None:
 
 @app.command()
 def publish() -> None:
-    """Replace the DuckDB file for BI tools with the models as built."""
+    """Replace the DuckDB file for BI tools and the report with the models as built."""
     with _job() as (job, _), job.lock():
         job.publish()
 

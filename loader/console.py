@@ -63,7 +63,7 @@ _STEPS = {
     "build": "Proving every payout ...",
     "test": "Testing that nothing was lost on the way ...",
     "publish": "Publishing ...",
-    "export": "Writing the exports ...",
+    "export": "Writing the exports and the report ...",
 }
 
 
@@ -297,6 +297,7 @@ def _show_exceptions(rows: list[tuple[str, ...]], total: int) -> None:
 
 def _show_files(folder: Path) -> None:
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    console.print(f"To read: {shown / 'report.html'}", soft_wrap=True)
     console.print(
         f"For BI tools: {shown / 'reconciliation.duckdb'} (schema finance)", soft_wrap=True
     )

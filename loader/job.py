@@ -1,4 +1,4 @@
-"""The whole job in order: sync, build, test, publish, export, and the record of it."""
+"""The whole job in order: sync, build, test, export, report, publish, and the record of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from loader.exports import replace_exports, write_exports
 from loader.failure import told
 from loader.last_run import kept_complete_run
 from loader.publish import PublishError, publish
+from loader.report.writing import replace_report, write_report
 from loader.run_lock import events_lock, run_lock
 from loader.run_record import RunRecord
 from loader.sandbox.clock import Clock
@@ -147,9 +148,11 @@ class Job:
                     failed = self._dbt.run_tests()
                 with self._step(record, "export"):
                     write_exports(settings.warehouse_path, self._exports_dir)
+                    self._write_report(failed_tests=len(failed))
                 with self._step(record, "publish"):
                     publish(settings.warehouse_path, settings.published_path)
                     replace_exports(self._exports_dir)
+                    replace_report(self._report_path)
                 record.count_findings(settings.published_path)
                 record.failed_tests = [
                     {"test": f.name, "failures": f.failures, "stored_in": f.stored_in}
@@ -195,14 +198,16 @@ class Job:
         return self._dbt.run_tests()
 
     def publish(self) -> None:
-        """Replace the file for BI tools.
+        """Replace the file for BI tools and the report.
 
         Raises:
             PublishError: something stands in the way.
             WarehouseError, BuildError: there is no warehouse, or its models are not all built.
         """
         self._need_models()
+        self._write_report(failed_tests=None)
         publish(self.settings.warehouse_path, self.settings.published_path)
+        replace_report(self._report_path)
 
     def export(self) -> None:
         """Replace the exports.
@@ -332,9 +337,21 @@ class Job:
         with suppress(*ignored):
             record.write(self.settings.mode_dir / "run.json")
 
+    def _write_report(self, failed_tests: int | None) -> None:
+        write_report(
+            self.settings.warehouse_path,
+            self._report_path,
+            mode=self.settings.mode.value,
+            failed_tests=failed_tests,
+        )
+
     @property
     def _exports_dir(self) -> Path:
         return self.settings.mode_dir / "exports"
+
+    @property
+    def _report_path(self) -> Path:
+        return self.settings.mode_dir / "report.html"
 
     def _need_models(self) -> None:
         self._need_warehouse()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from loader.settings import silence_telemetry
+from loader.run_record import RunRecord
+from loader.settings import Settings, silence_telemetry
+from tests.runs import AS_OF, reconcile, settings_for
 from tests.small_stripe import SmallStripe
 from tests.synced import Synced
 
@@ -33,3 +35,17 @@ def synced(stripe: SmallStripe, tmp_path: Path) -> Iterator[Synced]:
     """A warehouse that is loaded from it."""
     with stripe.served() as base:
         yield Synced(stripe, tmp_path, base)
+
+
+@pytest.fixture(scope="session")
+def clean_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, RunRecord]:
+    """A run over the sandbox's default story, to look at: a test that changes it takes a copy."""
+    settings = settings_for(tmp_path_factory.mktemp("clean"), AS_OF)
+    return settings, reconcile(settings)
+
+
+@pytest.fixture(scope="session")
+def broken_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, RunRecord]:
+    """The same over the story with discrepancies planted."""
+    settings = settings_for(tmp_path_factory.mktemp("broken"), AS_OF)
+    return settings, reconcile(settings, broken=True)

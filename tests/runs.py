@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from loader.job import Job, JobOptions
 from loader.run_record import RunRecord
 from loader.settings import Settings
 from loader.sources.price import Price
+
+# The day of the runs that several tests look at.
+AS_OF = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 
 
 class Quiet:
@@ -55,6 +59,13 @@ def settings_for(data_dir: Path, as_of: datetime, **values: Any) -> Settings:  #
 
 def reconcile(settings: Settings, *, broken: bool = False, full: bool = False) -> RunRecord:
     return Job(settings, Quiet()).reconcile(JobOptions(broken=broken, full=full))
+
+
+def copy_of(run: tuple[Settings, RunRecord], folder: Path) -> tuple[Settings, RunRecord]:
+    """Answer a run's settings over a copy of its folder, to go on from, and its record."""
+    settings, record = run
+    shutil.copytree(settings.data_dir, folder, dirs_exist_ok=True)
+    return settings.model_copy(update={"data_dir": folder}), record
 
 
 def rows(path: Path, query: str, parameters: Iterable[object] = ()) -> list[tuple[Any, ...]]:

@@ -55,6 +55,7 @@ STEPS = (
     "build",
     "publish",
     "exports",
+    "report",
     "run_record",
 )
 LATER_STEPS = [

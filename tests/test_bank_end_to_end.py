@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,7 @@ from loader.run_record import RunRecord
 from loader.sandbox.bank.truth import BankTruth, bank_truth_of
 from loader.sandbox.options import SandboxOptions
 from loader.settings import Settings
-from tests.runs import published_tables, reconcile, rows, settings_for
-
-AS_OF = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
+from tests.runs import AS_OF, copy_of, reconcile, rows, settings_for
 
 BANK_KINDS = (
     "missing_in_bank",
@@ -27,7 +24,7 @@ BANK_KINDS = (
     "statement_not_whole",
 )
 
-pytestmark = pytest.mark.xdist_group("bank_end_to_end")
+pytestmark = pytest.mark.xdist_group("sandbox_runs")
 
 
 def truth_in(settings: Settings) -> BankTruth:
@@ -43,17 +40,10 @@ def truth_in(settings: Settings) -> BankTruth:
     )
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, RunRecord]:
-    settings = settings_for(tmp_path_factory.mktemp("bank"), AS_OF)
-    return settings, reconcile(settings)
-
-
 @pytest.fixture
-def again(ran: tuple[Settings, RunRecord], tmp_path: Path) -> Settings:
-    """A copy of that run's folder, to go on from."""
-    shutil.copytree(ran[0].data_dir, tmp_path / "again")
-    return settings_for(tmp_path / "again", AS_OF)
+def again(clean_run: tuple[Settings, RunRecord], tmp_path: Path) -> Settings:
+    """A copy of a run's folder, to go on from."""
+    return copy_of(clean_run, tmp_path / "again")[0]
 
 
 def assert_banks_are_true(settings: Settings) -> None:
@@ -116,13 +106,13 @@ _EXCEPTIONS = """
 
 
 def test_every_payout_and_line_is_decided_as_the_answer_key_says(
-    ran: tuple[Settings, RunRecord],
+    clean_run: tuple[Settings, RunRecord],
 ) -> None:
-    assert_banks_are_true(ran[0])
+    assert_banks_are_true(clean_run[0])
 
 
-def test_what_is_open_at_the_bank_is_a_warning(ran: tuple[Settings, RunRecord]) -> None:
-    _, record = ran
+def test_what_is_open_at_the_bank_is_a_warning(clean_run: tuple[Settings, RunRecord]) -> None:
+    _, record = clean_run
     assert (record.exit_code, record.failed_tests) == (0, [])
     kinds = {found["exception_type"] for found in record.exceptions}
     assert {"missing_in_bank", "missing_in_stripe", "ambiguous_match"} <= kinds
@@ -130,16 +120,6 @@ def test_what_is_open_at_the_bank_is_a_warning(ran: tuple[Settings, RunRecord]) 
     assert record.bank_files_not_whole == {}
     assert {rate["currency"] for rate in record.bank_match_rates} == {"eur", "usd"}
     assert sum(record.bank_matches_by_status.values()) == sum(record.payouts_by_status.values())
-
-
-def test_a_second_run_reads_no_file_again_and_publishes_the_same(
-    ran: tuple[Settings, RunRecord],
-) -> None:
-    settings, _ = ran
-    before = published_tables(settings.published_path)
-    record = reconcile(settings)
-    assert record.bank_files_read == 0
-    assert published_tables(settings.published_path) == before
 
 
 def test_a_file_that_does_not_add_up_is_left_out_and_told(again: Settings, tmp_path: Path) -> None:
@@ -185,10 +165,8 @@ def test_what_the_user_decides_by_hand_is_the_match(again: Settings) -> None:
     assert [f["test"] for f in record.failed_tests] == ["assert_match_override_is_applied"]
 
 
-def test_days_later_the_decisions_are_those_of_the_answer_key(
-    ran: tuple[Settings, RunRecord],
-) -> None:
+def test_days_later_the_decisions_are_those_of_the_answer_key(again: Settings) -> None:
     for days in (1, 20):
-        settings = settings_for(ran[0].data_dir, AS_OF + timedelta(days=days))
+        settings = settings_for(again.data_dir, AS_OF + timedelta(days=days))
         assert reconcile(settings).failed_tests == []
         assert_banks_are_true(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,11 +18,9 @@ from loader.sandbox.options import SandboxOptions
 from loader.sandbox.state import load_or_create
 from loader.sandbox.truth import Truth, truth_of
 from loader.settings import Settings
-from tests.runs import published_tables, reconcile, rows, settings_for
+from tests.runs import AS_OF, copy_of, published_tables, reconcile, rows, settings_for
 
-AS_OF = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
-
-pytestmark = pytest.mark.xdist_group("end_to_end")
+pytestmark = pytest.mark.xdist_group("sandbox_runs")
 
 
 def truth_in(settings: Settings) -> Truth:
@@ -36,18 +34,6 @@ def truth_in(settings: Settings) -> Truth:
             broken=state["broken"],
         )
     )
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, RunRecord]:
-    settings = settings_for(tmp_path_factory.mktemp("clean"), AS_OF)
-    return settings, reconcile(settings)
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, RunRecord]:
-    settings = settings_for(tmp_path_factory.mktemp("broken"), AS_OF)
-    return settings, reconcile(settings, broken=True)
 
 
 def assert_published_is_true(settings: Settings, truth: Truth) -> None:
@@ -89,14 +75,14 @@ def assert_published_is_true(settings: Settings, truth: Truth) -> None:
 
 
 def test_every_payout_transaction_and_account_is_as_the_books_say(
-    clean: tuple[Settings, RunRecord],
+    clean_run: tuple[Settings, RunRecord],
 ) -> None:
-    settings, _ = clean
+    settings, _ = clean_run
     assert_published_is_true(settings, truth_in(settings))
 
 
-def test_the_default_story_ties_out(clean: tuple[Settings, RunRecord]) -> None:
-    settings, record = clean
+def test_the_default_story_ties_out(clean_run: tuple[Settings, RunRecord]) -> None:
+    settings, record = clean_run
     assert (record.exit_code, record.failed_tests) == (0, [])
     assert not [found for found in record.exceptions if found["severity"] == "error"]
     unproven = rows(
@@ -108,9 +94,9 @@ def test_the_default_story_ties_out(clean: tuple[Settings, RunRecord]) -> None:
 
 
 def test_every_ledger_is_the_balance_that_stripe_states_in_every_month(
-    clean: tuple[Settings, RunRecord],
+    clean_run: tuple[Settings, RunRecord],
 ) -> None:
-    settings, _ = clean
+    settings, _ = clean_run
     proofs = rows(
         settings.published_path,
         "select distinct proof_status, proof_basis, difference_minor "
@@ -124,8 +110,8 @@ def test_every_ledger_is_the_balance_that_stripe_states_in_every_month(
     assert months == [("tied", 0)]
 
 
-def test_the_run_is_recorded(clean: tuple[Settings, RunRecord]) -> None:
-    settings, record = clean
+def test_the_run_is_recorded(clean_run: tuple[Settings, RunRecord]) -> None:
+    settings, record = clean_run
     written = json.loads((settings.mode_dir / "run.json").read_text())
     assert written["exit_code"] == 0
     assert written["requests_total"] == sum(written["requests"].values()) > 0
@@ -144,12 +130,13 @@ def test_the_run_is_recorded(clean: tuple[Settings, RunRecord]) -> None:
 
 
 def test_a_second_run_publishes_the_same_tables(
-    clean: tuple[Settings, RunRecord], tmp_path: Path
+    clean_run: tuple[Settings, RunRecord], tmp_path: Path
 ) -> None:
-    settings, first = clean
+    settings, first = copy_of(clean_run, tmp_path)
     before = published_tables(settings.published_path)
     second = reconcile(settings)
     assert published_tables(settings.published_path) == before
+    assert second.bank_files_read == 0
     accounts = rows(
         settings.published_path,
         "select count(*) from finance.dim_accounts where access_status = 'readable'",
@@ -160,20 +147,19 @@ def test_a_second_run_publishes_the_same_tables(
 
 
 def test_reading_everything_again_finds_no_difference(
-    clean: tuple[Settings, RunRecord], tmp_path: Path
+    clean_run: tuple[Settings, RunRecord], tmp_path: Path
 ) -> None:
-    settings, first = clean
-    again = settings_for(tmp_path, AS_OF)
-    shutil.copytree(settings.mode_dir, again.mode_dir)
-    record = reconcile(again, full=True)
+    settings, first = copy_of(clean_run, tmp_path)
+    before = published_tables(settings.published_path)
+    record = reconcile(settings, full=True)
     assert record.rows_loaded["payout_transactions"] == first.rows_loaded["payout_transactions"]
-    assert published_tables(again.published_path) == published_tables(settings.published_path)
+    assert published_tables(settings.published_path) == before
 
 
 def test_the_order_of_raw_rows_does_not_matter(
-    clean: tuple[Settings, RunRecord], tmp_path: Path
+    clean_run: tuple[Settings, RunRecord], tmp_path: Path
 ) -> None:
-    settings, _ = clean
+    settings, _ = clean_run
     shuffled = tmp_path / "warehouse.duckdb"
     shutil.copyfile(settings.warehouse_path, shuffled)
     with duckdb.connect(str(shuffled)) as connection:
@@ -195,9 +181,9 @@ def test_the_order_of_raw_rows_does_not_matter(
 
 
 def test_planted_discrepancies_are_each_named_and_nothing_else(
-    broken: tuple[Settings, RunRecord],
+    broken_run: tuple[Settings, RunRecord],
 ) -> None:
-    settings, record = broken
+    settings, record = broken_run
     assert record.exit_code == 3
     found = rows(settings.published_path, _FOUND)
     truth = truth_in(settings)
@@ -219,10 +205,10 @@ def test_planted_discrepancies_are_each_named_and_nothing_else(
 
 
 def test_broken_runs_publish_the_same_tables_again_and_again(
-    broken: tuple[Settings, RunRecord],
+    broken_run: tuple[Settings, RunRecord], tmp_path: Path
 ) -> None:
     """An old list that does not tie is read again, and found wrong again, in every run."""
-    settings, _ = broken
+    settings, _ = copy_of(broken_run, tmp_path)
     before = published_tables(settings.published_path)
     for _ in range(2):
         assert reconcile(settings, broken=True).exit_code == 3
@@ -235,8 +221,8 @@ _FOUND = (
 )
 
 
-def test_no_innocent_payout_is_blamed(broken: tuple[Settings, RunRecord]) -> None:
-    settings, _ = broken
+def test_no_innocent_payout_is_blamed(broken_run: tuple[Settings, RunRecord]) -> None:
+    settings, _ = broken_run
     assert_published_is_true(settings, truth_in(settings))
 
 

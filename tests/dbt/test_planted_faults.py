@@ -506,6 +506,7 @@ LOSSES = {
     "a payout lost on the way": fault(
         delete("finance.fct_payout_reconciliation", "payout_id = 'po_f'"),
         failing=[
+            "assert_account_sums_equal_their_payouts",
             "fct_payout_reconciliation__keeps_every_row_and_sum",
         ],
     ),
@@ -558,6 +559,18 @@ LOSSES = {
     "a balance called proven that is not": fault(
         change("finance.fct_balance_proof", "ledger_amount_minor = 1", "true"),
         failing=["fct_balance_proof__proven_has_no_difference"],
+    ),
+    "the figures of an account lost": fault(
+        delete("finance.fct_account_reconciliation", "true"),
+        failing=["assert_account_sums_equal_their_payouts"],
+    ),
+    "a payout counted twice in the figures of its account": fault(
+        change(
+            "finance.fct_account_reconciliation",
+            "proven_payout_count = proven_payout_count + 1",
+            "true",
+        ),
+        failing=["fct_account_reconciliation__counts_every_payout_once"],
     ),
     "a payout dropped while it is reconciled": fault(
         delete("intermediate.int_payouts_reconciled", "payout_id = 'po_1'"),

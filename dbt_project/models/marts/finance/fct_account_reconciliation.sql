@@ -1,0 +1,323 @@
+-- What the report shows, so that a BI tool shows the same figures: they add up over accounts within
+-- a currency. The ledger's lines, less what is still at Stripe and what is not at the bank yet, end
+-- at what the bank shows; what is left over is the difference.
+{% set proofs = {
+    'proven': "is_reconciled",
+    'not_itemizable': "reconciliation_status = 'not_itemizable'",
+    'in_progress': "reconciliation_status = 'in_progress'",
+    'unreconciled': "reconciliation_status = 'unreconciled'",
+} %}
+{% set places = ['in_transit', 'overdue', 'ambiguous', 'amount_mismatch', 'returned',
+    'not_expected', 'no_bank_data'] %}
+{% set rates = {
+    'due': "bank_match_status not in ('not_expected', 'no_bank_data', 'in_transit')",
+    'matched': "bank_match_status in ('matched', 'matched_group', 'matched_batch', 'returned')",
+} %}
+{% set ledger_lines = ['charge', 'refund', 'dispute', 'transfer', 'adjustment'] %}
+
+with
+
+payouts as (
+
+    select
+        *,
+        -- What came back to the Stripe balance is not on its way to a bank.
+        settlement_status not in ('canceled', 'failed_in_balance', 'failed_repaid') as is_sent
+    from {{ ref('fct_payout_reconciliation') }}
+
+),
+
+changes as (
+
+    select * from {{ ref('int_ledger_changes_seen') }}
+
+),
+
+accounts_read as (
+
+    select * from {{ ref('int_accounts_read') }}
+
+),
+
+categories as (
+
+    select * from {{ ref('reporting_categories') }}
+
+),
+
+balances as (
+
+    select * from {{ ref('fct_balance_proof') }}
+
+),
+
+matches as (
+
+    select * from {{ ref('fct_bank_matches') }}
+
+),
+
+exceptions as (
+
+    select * from {{ ref('fct_reconciliation_exceptions') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('dim_accounts') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('int_currencies_known') }}
+
+),
+
+payout_sums as (
+
+    select
+        account_id,
+        currency,
+        count(*) as payout_count,
+        cast(sum(payout_amount_minor) as bigint) as payout_amount_minor,
+        {% for name, condition in proofs.items() -%}
+            count(case when {{ condition }} then 1 end) as {{ name }}_payout_count,
+            cast(
+                sum(case when {{ condition }} then payout_amount_minor else 0 end) as bigint
+            ) as {{ name }}_amount_minor,
+        {% endfor -%}
+        -- Differences of several payouts must not make up for each other.
+        cast(
+            sum(
+                case
+                    when reconciliation_status = 'unreconciled' then abs(difference_minor) else 0
+                end
+            ) as bigint
+        ) as unreconciled_difference_minor,
+        {% for place in places -%}
+            count(case when bank_match_status = '{{ place }}' then 1 end)
+                as {{ place }}_payout_count,
+            cast(
+                sum(
+                    case
+                        when is_sent and bank_match_status = '{{ place }}'
+                            then payout_amount_minor
+                        else 0
+                    end
+                ) as bigint
+            ) as {{ place }}_amount_minor,
+        {% endfor -%}
+        {% for name, condition in rates.items() -%}
+            count(case when {{ condition }} then 1 end) as {{ name }}_payout_count,
+            cast(
+                sum(case when {{ condition }} then abs(payout_amount_minor) else 0 end) as bigint
+            ) as {{ name }}_amount_minor,
+        {% endfor -%}
+        cast(sum(case when is_sent then payout_amount_minor else 0 end) as bigint)
+            as sent_amount_minor
+    from payouts
+    group by account_id, currency
+
+),
+
+ledger_lines as (
+
+    select
+        changes.account_id,
+        changes.currency,
+        changes.gross_amount_minor,
+        changes.fee_amount_minor,
+        changes.net_amount_minor,
+        coalesce(categories.rollforward_line, 'adjustment') as rollforward_line
+    from changes
+    inner join accounts_read
+        on
+            changes.account_id = accounts_read.account_id
+            and changes.history_from_at
+            = coalesce(accounts_read.history_from_at, cast('1970-01-01' as timestamp))
+    left join categories on changes.reporting_category = categories.reporting_category
+
+),
+
+ledger_sums as (
+
+    select
+        account_id,
+        currency,
+        {% for line in ledger_lines -%}
+            cast(
+                sum(case when rollforward_line = '{{ line }}' then gross_amount_minor else 0 end)
+                as bigint
+            ) as {{ line }}_amount_minor,
+        {% endfor -%}
+        cast(
+            sum(
+                case when rollforward_line = 'fee' then gross_amount_minor else 0 end
+                - fee_amount_minor
+            ) as bigint
+        ) as fee_amount_minor,
+        -- What does not add up in itself (gross less fee is not net) is an exception, and is here.
+        cast(sum(net_amount_minor - gross_amount_minor + fee_amount_minor) as bigint)
+            as unexplained_amount_minor,
+        cast(sum(net_amount_minor) as bigint) as ledger_amount_minor
+    from ledger_lines
+    group by account_id, currency
+
+),
+
+-- A line of several payouts counts once.
+lines_matched as (
+
+    select distinct
+        account_id,
+        currency,
+        bank_statement_line_id,
+        line_amount_minor
+    from matches
+
+),
+
+bank_sums as (
+
+    select
+        account_id,
+        currency,
+        cast(sum(line_amount_minor) as bigint) as banked_amount_minor
+    from lines_matched
+    group by account_id, currency
+
+),
+
+exception_counts as (
+
+    select
+        account_id,
+        currency,
+        count(case when severity = 'error' then 1 end) as open_error_count,
+        count(case when severity = 'warning' then 1 end) as open_warning_count
+    from exceptions
+    group by account_id, currency
+
+),
+
+accounts_with_money as (
+
+    select
+        account_id,
+        currency
+    from payout_sums
+    union distinct
+    select
+        account_id,
+        currency
+    from ledger_sums
+    union distinct
+    select
+        account_id,
+        currency
+    from balances
+
+),
+
+summed as (
+
+    select
+        accounts_with_money.account_id,
+        accounts_with_money.currency,
+        {% for name in ['payout_count', 'payout_amount_minor', 'unreconciled_difference_minor',
+            'sent_amount_minor'] -%}
+            coalesce(payout_sums.{{ name }}, 0) as {{ name }},
+        {% endfor -%}
+        {% for name in proofs.keys() | list + places + rates.keys() | list -%}
+            coalesce(payout_sums.{{ name }}_payout_count, 0) as {{ name }}_payout_count,
+            coalesce(payout_sums.{{ name }}_amount_minor, 0) as {{ name }}_amount_minor,
+        {% endfor -%}
+        {% for line in ['charge', 'refund', 'dispute', 'fee', 'transfer', 'ledger'] -%}
+            coalesce(ledger_sums.{{ line }}_amount_minor, 0) as {{ line }}_amount_minor,
+        {% endfor -%}
+        coalesce(ledger_sums.adjustment_amount_minor + ledger_sums.unexplained_amount_minor, 0)
+            as adjustment_amount_minor,
+        coalesce(balances.opening_amount_minor, 0) as opening_amount_minor,
+        coalesce(bank_sums.banked_amount_minor, 0) as banked_amount_minor,
+        coalesce(exception_counts.open_error_count, 0) as open_error_count,
+        coalesce(exception_counts.open_warning_count, 0) as open_warning_count,
+        balances.proof_status as balance_proof_status,
+        balances.difference_minor as balance_difference_minor
+    from accounts_with_money
+    left join payout_sums
+        on
+            accounts_with_money.account_id = payout_sums.account_id
+            and accounts_with_money.currency = payout_sums.currency
+    left join ledger_sums
+        on
+            accounts_with_money.account_id = ledger_sums.account_id
+            and accounts_with_money.currency = ledger_sums.currency
+    left join balances
+        on
+            accounts_with_money.account_id = balances.account_id
+            and accounts_with_money.currency = balances.currency
+    left join bank_sums
+        on
+            accounts_with_money.account_id = bank_sums.account_id
+            and accounts_with_money.currency = bank_sums.currency
+    left join exception_counts
+        on
+            accounts_with_money.account_id = exception_counts.account_id
+            and accounts_with_money.currency = exception_counts.currency
+
+)
+
+select
+    -- who and what
+    summed.account_id,
+    accounts.account_name,
+    accounts.is_platform_account,
+    summed.currency,
+    {{ as_of_date() }} as as_of_date,
+
+    -- the proof
+    summed.payout_count,
+    summed.payout_amount_minor,
+    {{ major_units('summed.payout_amount_minor', 'currencies.major_per_minor') }}
+        as payout_amount,
+    {% for name in proofs -%}
+        summed.{{ name }}_payout_count,
+        summed.{{ name }}_amount_minor,
+    {% endfor -%}
+    summed.unreconciled_difference_minor,
+    summed.balance_proof_status,
+    summed.balance_difference_minor,
+    summed.open_error_count,
+    summed.open_warning_count,
+
+    -- from the sales to the bank
+    summed.opening_amount_minor,
+    summed.charge_amount_minor,
+    summed.refund_amount_minor,
+    summed.dispute_amount_minor,
+    summed.fee_amount_minor,
+    summed.transfer_amount_minor,
+    summed.adjustment_amount_minor,
+    summed.opening_amount_minor + summed.ledger_amount_minor as closing_amount_minor,
+    summed.sent_amount_minor,
+    {% for name in places -%}
+        summed.{{ name }}_payout_count,
+        summed.{{ name }}_amount_minor,
+    {% endfor -%}
+    summed.banked_amount_minor,
+    {% for name in rates -%}
+        summed.{{ name }}_payout_count,
+        summed.{{ name }}_amount_minor,
+    {% endfor -%}
+    summed.charge_amount_minor + summed.refund_amount_minor + summed.dispute_amount_minor
+    + summed.fee_amount_minor + summed.transfer_amount_minor + summed.adjustment_amount_minor
+    - summed.ledger_amount_minor
+    {% for name in places -%}
+        - summed.{{ name }}_amount_minor
+    {% endfor -%}
+    - summed.banked_amount_minor as difference_minor
+from summed
+inner join currencies on summed.currency = currencies.currency
+left join accounts on summed.account_id = accounts.account_id
