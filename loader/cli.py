@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -42,6 +42,8 @@ Accounts = Annotated[
         "--account",
         help="Read this account alone (`platform` is your own); may be given several times.",
         default_factory=list,
+        show_default=False,
+        metavar="ID",
     ),
 ]
 Payouts = Annotated[
@@ -50,6 +52,8 @@ Payouts = Annotated[
         "--payout",
         help="Read the account of this payout alone, and the payout and its list anew.",
         default_factory=list,
+        show_default=False,
+        metavar="ID",
     ),
 ]
 Wait = Annotated[
@@ -148,10 +152,65 @@ def publish() -> None:
 
 
 @app.command()
-def export() -> None:
-    """Write the published tables and the itemised payouts as CSV, JSON and Parquet."""
+def export(
+    *,
+    payouts: Annotated[
+        list[str],
+        typer.Option(
+            "--payout",
+            help="Only the transactions of this payout; may be given several times.",
+            default_factory=list,
+            show_default=False,
+            metavar="ID",
+        ),
+    ],
+    accounts: Annotated[
+        list[str],
+        typer.Option(
+            "--account",
+            help="Only the transactions of this account; may be given several times.",
+            default_factory=list,
+            show_default=False,
+            metavar="ID",
+        ),
+    ],
+    month: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM",
+            help="Only the transactions of this month (UTC), such as 2026-09.",
+        ),
+    ] = None,
+    file_format: Annotated[
+        Literal["csv", "json", "parquet", "xlsx"] | None,
+        typer.Option("--format", help="One file of this kind; csv, if not said."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to write that file; else in `selected` in the mode's folder.",
+        ),
+    ] = None,
+) -> None:
+    """Write the published tables and the itemised payouts as CSV, JSON and Parquet.
+
+    With any option: only the transactions asked for, as one file, for a spreadsheet or a colleague.
+    """
+    from loader.console import console
+
     with _job() as (job, _), job.lock():
-        job.export()
+        if not (payouts or accounts or month or file_format or output):
+            job.export()
+            return
+        from loader.selection import Selection, SelectionError
+
+        selection = Selection(payouts, accounts, month)
+        try:
+            path, count = job.export_selection(selection, file_format or "csv", output)
+        except SelectionError as error:
+            raise SettingsError(str(error)) from None
+        console.print(f"Wrote {count:,} transactions to {path}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -205,31 +264,81 @@ def serve() -> None:
 @app.command()
 def status(
     show_all: Annotated[bool, typer.Option("--all", help="Show every account.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show how the last run ended, how far each account is synced, and what it has open."""
     from loader.status import StatusError, read_status
-    from loader.status_display import show_status
+    from loader.status_display import show_status, status_as_json
 
     settings = _settings()
     try:
-        show_status(read_status(settings), settings, show_all=show_all)
+        found = read_status(settings)
+        if as_json:
+            sys.stdout.write(status_as_json(found) + "\n")
+        else:
+            show_status(found, settings, show_all=show_all)
     except StatusError as error:
         sys.stderr.write(f"Failed: {error}\n")
         raise typer.Exit(1) from None
 
 
 @app.command()
-def doctor() -> None:
+def explain(
+    identifier: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="A payout (po_…), balance transaction (txn_…), statement line or exception.",
+        ),
+    ],
+    account: Annotated[
+        str | None,
+        typer.Option(
+            "--account",
+            metavar="ID",
+            help="Whose it is, where several accounts have that id.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the story of one payout, from its transactions to the bank line, with its sums.
+
+    Reads the published file and changes nothing; a transaction, a line or an exception leads to its
+    payout.
+    """
+    from loader.explanation import ExplanationError
+    from loader.explanation import explain as explanation_of
+    from loader.explanation_display import explanation_as_json, show_explanation
+
+    settings = _settings()
+    try:
+        explanation = explanation_of(settings.published_path, identifier, account)
+    except ExplanationError as error:
+        sys.stderr.write(f"Failed: {error}\n")
+        raise typer.Exit(1) from None
+    if as_json:
+        sys.stdout.write(explanation_as_json(explanation) + "\n")
+    else:
+        show_explanation(explanation)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
     """Check settings, key, permissions, clock, disk and files; exit 1 if something is wrong.
 
     Sends a few GET requests to Stripe and changes nothing. Warnings leave the exit code 0; wrong
     settings make it 2.
     """
     settings = _settings()
-    from loader.doctor.display import show_findings
+    from loader.doctor.display import findings_as_json, show_findings
     from loader.doctor.examination import examine
 
-    raise typer.Exit(1 if show_findings(examine(settings)) else 0)
+    if as_json:
+        found, is_problem = findings_as_json(examine(settings))
+        sys.stdout.write(found + "\n")
+    else:
+        is_problem = show_findings(examine(settings))
+    raise typer.Exit(1 if is_problem else 0)
 
 
 @bank.command("check")

@@ -38,7 +38,7 @@ def _write(warehouse_path: Path, unfinished: Path) -> None:
     with reading(warehouse_path) as connection:
         for table in finance_tables(connection):
             _export(connection, f"from {SCHEMA}.{table}", unfinished / table)
-        _export(connection, _ITEMIZED, unfinished / "payout_reconciliation_itemized")
+        _export(connection, ITEMIZED, unfinished / "payout_reconciliation_itemized")
         _export(connection, _SUMMARY, unfinished / "payout_reconciliation_summary")
 
 
@@ -66,13 +66,18 @@ def _export(connection: duckdb.DuckDBPyConnection, query: str, stem: Path) -> No
     connection.execute(f"create or replace temporary view exported as {query}")
     _copy(connection, "from exported order by all", stem.with_suffix(".json"), "json, array true")
     _copy(connection, "from exported order by all", stem.with_suffix(".parquet"), "parquet")
-    columns = _columns(connection, "exported")
+    copy_csv(connection, "exported", stem.with_suffix(".csv"))
+
+
+def copy_csv(connection: duckdb.DuckDBPyConnection, view: str, path: Path) -> None:
+    """Write a view as CSV: amounts with their currency's decimals, no formulas, ordered rows."""
+    columns = _columns(connection, view)
     cells = ", ".join(csv_cell(*column) for column in columns)
-    rows = _WITH_DECIMALS if "currency" in dict(columns) else "exported"
+    rows = _WITH_DECIMALS.format(view=view) if "currency" in dict(columns) else view
     _copy(
         connection,
         f"select {cells} from {rows} order by all",  # noqa: S608 - our own column names
-        stem.with_suffix(".csv"),
+        path,
         "csv, header true, timestampformat '%Y-%m-%dT%H:%M:%SZ'",
     )
 
@@ -83,9 +88,9 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path, options
 
 _WITH_DECIMALS = """
     (
-        select exported.*, currencies.minor_unit_exponent as decimals
-        from exported
-        left join finance.dim_currencies as currencies on exported.currency = currencies.currency
+        select {view}.*, currencies.minor_unit_exponent as decimals
+        from {view}
+        left join finance.dim_currencies as currencies on {view}.currency = currencies.currency
     )
 """
 
@@ -108,7 +113,7 @@ def csv_cell(name: str, kind: str) -> str:
 
 # Named for Stripe's own reports of the same content
 # (https://docs.stripe.com/reports/report-types/payout-reconciliation).
-_ITEMIZED = """
+ITEMIZED = """
     select
         payouts.account_id,
         payouts.account_name,

@@ -31,6 +31,7 @@ from loader.sandbox.state import (
     tell_through,
     told_through,
 )
+from loader.selection import Format, Selection, write_selection
 from loader.settings import Mode, Settings, SettingsError
 from loader.sources.price import Price
 from loader.sources.scope import PLATFORM, Scope
@@ -218,6 +219,21 @@ class Job:
         self._need_models()
         write_exports(self.settings.warehouse_path, self._exports_dir)
         replace_exports(self._exports_dir)
+
+    def export_selection(
+        self, selection: Selection, file_format: Format, path: Path | None
+    ) -> tuple[Path, int]:
+        """Write some transactions to a file of their own; answer which, and how many they are.
+
+        Raises:
+            SelectionError: what was asked for can't be told or does not fit.
+            WarehouseError, BuildError: there is no warehouse, or its models are not all built.
+        """
+        self._need_models()
+        written = path or self.settings.mode_dir / "selected" / f"{selection.name}.{file_format}"
+        return written, write_selection(
+            self.settings.warehouse_path, selection, file_format, written
+        )
 
     def docs(self) -> None:
         """Write the dbt docs as one offline HTML file."""

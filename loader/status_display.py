@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import orjson
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,6 +15,11 @@ from loader.times import ago, in_utc
 
 # A platform of this size is shown whole; of a larger one, those with most to tell.
 ACCOUNTS_SHOWN = 30
+
+
+def status_as_json(status: Status) -> str:
+    """Answer the whole picture as JSON; times are UTC."""
+    return orjson.dumps(dataclasses.asdict(status), option=orjson.OPT_INDENT_2).decode()
 
 
 def show_status(status: Status, settings: Settings, *, show_all: bool) -> None:

@@ -64,6 +64,14 @@ def test_without_a_key_it_says_sandbox_and_makes_nothing(tmp_path: Path) -> None
     assert not (tmp_path / "data").exists()
 
 
+def test_programs_get_every_finding() -> None:
+    outcome = tieout("doctor", "--json")
+    assert outcome.returncode == 0
+    found = json.loads(outcome.stdout)
+    assert {finding["mark"] for finding in found} <= {"ok", "warning"}
+    assert "bundled sandbox" in " ".join(finding["found"] for finding in found)
+
+
 def test_all_well_sends_a_few_get_requests_and_changes_no_file(tmp_path: Path) -> None:
     warehouse = warehouse_of(tmp_path)
     held = warehouse.read_bytes()

@@ -78,6 +78,24 @@ def test_a_small_platform_is_shown_whole_the_worst_first(folder: Path) -> None:
     assert "Not shown" not in outcome.stdout
 
 
+def test_programs_get_every_account(folder: Path) -> None:
+    publish(folder, 40)
+    record_run(folder, 3)
+    found = json.loads(tieout("status", "--json", STRIPE_API_KEY=KEY).stdout)
+    assert len(found["accounts"]) == 40
+    assert found["accounts"][0] == {
+        "account_id": "acct_2",
+        "name": "Account [2]",
+        "access": "readable",
+        "synced_through": "2026-05-20T17:36:00+00:00",
+        "errors": 1,
+        "warnings": 0,
+        "last_error": None,
+    }
+    assert found["last_run"]["exit_code"] == 3
+    assert found["is_run_at_work"] is False
+
+
 def test_of_thousands_the_rest_is_counted_unless_asked_for(folder: Path) -> None:
     publish(folder, 3_000)
     brief, whole = (tieout("status", *more, STRIPE_API_KEY=KEY).stdout for more in ([], ["--all"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import orjson
 from rich.markup import escape
 
 from loader.console import console
@@ -11,6 +12,13 @@ from loader.doctor.finding import Finding, Mark
 
 _STYLES = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.PROBLEM: "bold red"}
 _WIDTH = max(len(mark) for mark in Mark)
+
+
+def findings_as_json(findings: Iterable[Finding]) -> tuple[str, bool]:
+    """Answer all findings as JSON, and whether one is a problem."""
+    found = list(findings)
+    as_json = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
+    return as_json, any(finding.mark is Mark.PROBLEM for finding in found)
 
 
 def show_findings(findings: Iterable[Finding]) -> bool:
