@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -66,6 +67,24 @@ Broken = Annotated[
         "--broken", help="Plant discrepancies in the sandbox, to see how they are caught."
     ),
 ]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"tieout {version('tieout')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
+    """Proves that every Stripe payout of a platform and its connected accounts ties out."""
 
 
 @app.command()

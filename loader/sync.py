@@ -30,7 +30,14 @@ from loader.sources.platform_accounts import PlatformAccounts
 from loader.sources.price import Price, price_of
 from loader.sources.scope import Scope
 from loader.sources.stripe_connect import stripe_connect
-from loader.sources.stripe_tables import ACCOUNT_SYNCS, ACCOUNTS, PAYOUT_LISTINGS, RawTable, Row
+from loader.sources.stripe_tables import (
+    ACCOUNT_SYNCS,
+    ACCOUNTS,
+    PAYOUT_LISTINGS,
+    RAW_TABLES,
+    RawTable,
+    Row,
+)
 from loader.stripe_api.client import StripeAccess, StripeClient
 from loader.stripe_api.errors import (
     AccessRevokedError,
@@ -184,9 +191,14 @@ class _Sync:
 
     async def run(self) -> SyncResult:
         platform = await self._begin()
-        self._request.warehouse.claim(platform["id"], self._request.mode)
+        self._claim_warehouse(platform)
         with self._request.warehouse.kept_open():
             return await self._read_platform(platform)
+
+    def _claim_warehouse(self, platform: Row) -> None:
+        warehouse = self._request.warehouse
+        warehouse.claim(platform["id"], self._request.mode)
+        warehouse.refuse_earlier({table.name: table.columns.keys() for table in RAW_TABLES})
 
     async def _read_platform(self, platform: Row) -> SyncResult:
         warehouse = self._request.warehouse
@@ -223,7 +235,7 @@ class _Sync:
     async def plan(self) -> Price:
         platform = await self._begin()
         if self._request.warehouse.path.exists():
-            self._request.warehouse.claim(platform["id"], self._request.mode)
+            self._claim_warehouse(platform)
         self._make_readers(await self._accounts.find_all(platform))
         with gravest_of_group():
             await self._survey()

@@ -6,7 +6,7 @@ dbt open it for themselves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +116,30 @@ class Warehouse:
                 f"one knows {WAREHOUSE_VERSION}). Upgrade Tieout, or use another TIEOUT_DATA_DIR."
             )
         return False
+
+    def refuse_earlier(self, columns: Mapping[str, Collection[str]]) -> None:
+        """Refuse a warehouse whose raw tables an earlier version made with fewer columns.
+
+        Args:
+            columns: by raw table, the columns that it has now.
+
+        Raises:
+            WarehouseError: a table lacks one; what it would hold can't be made up.
+        """
+        with self.connect() as connection:
+            rows = connection.execute(
+                "select table_name, column_name from duckdb_columns() where schema_name = 'stripe'"
+            ).fetchall()
+        there = {(table, column) for table, column in rows}
+        for table in {table for table, _ in rows} & columns.keys():
+            lacking = sorted({column for column in columns[table] if (table, column) not in there})
+            if lacking:
+                raise WarehouseError(
+                    f"{self.path} was made by an earlier Tieout: its table {table} has no "
+                    f"{', '.join(lacking)}. Move the folder {self.path.parent} away and run again: "
+                    "everything is read from Stripe anew. What was published until now stays in "
+                    "the folder that you moved; copy its folder of bank statements back."
+                )
 
     def histories(self, named_payouts: Collection[str] = ()) -> dict[str, AccountHistory]:
         """Answer what earlier runs read, by account (see `read_histories`)."""

@@ -20,7 +20,7 @@ from loader.sources.stripe_tables import BALANCE_TRANSACTIONS, object_row
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import KeyRefusedError, UnexpectedAnswerError
 from loader.sync import LoadError, SyncRequest, sync
-from loader.warehouse import Warehouse
+from loader.warehouse import Warehouse, WarehouseError
 from tests.runs import Quiet, rows
 from tests.scripted_stripe import Answer, Request, page, refusal
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
@@ -430,6 +430,14 @@ def test_another_mode_is_refused_before_anything_is_written(synced: Synced) -> N
     synced.sync()
     with unchanged(synced.path), pytest.raises(SettingsError, match="holds the test data"):
         synced.sync(mode=Mode.LIVE)
+
+
+def test_a_warehouse_of_an_earlier_version_is_refused_with_a_way_out(synced: Synced) -> None:
+    synced.sync()
+    with duckdb.connect(str(synced.path)) as connection:
+        connection.execute("alter table stripe.account_syncs drop column opening")
+    with pytest.raises(WarehouseError, match=r"account_syncs has no opening\. Move the folder"):
+        synced.sync()
 
 
 def test_a_package_that_a_killed_run_left_is_read_again(
