@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 NEXT_DUCKDB := $(VENV)/duckdb-2
+MARIMO := $(VENV)/marimo
 BROWSER := $(VENV)/browser
 
 # No step of the work reports home; pip is told not to look for its own updates.
@@ -36,11 +37,16 @@ docs: $(READY) ## Write the dbt docs with lineage as one offline HTML file
 serve: $(READY) ## Receive Stripe's events and reconcile the accounts they are about
 	@$(BIN)/tieout serve
 
-test: lint $(NEXT_DUCKDB) $(BROWSER) ## Lint, types, unit, dbt and end-to-end tests
+test: lint $(NEXT_DUCKDB) $(MARIMO) $(BROWSER) ## Lint, types, unit, dbt and end-to-end tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # The test that the whole job runs on the next DuckDB too finds it here.
 $(NEXT_DUCKDB): requirements-duckdb-2.lock $(READY)
+	@$(BIN)/python -m pip install -qq --require-hashes --no-deps --upgrade --target $@ -r $<
+	@touch $@
+
+# The example notebook is run with it.
+$(MARIMO): requirements-marimo.lock $(READY)
 	@$(BIN)/python -m pip install -qq --require-hashes --no-deps --upgrade --target $@ -r $<
 	@touch $@
 
