@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -49,7 +50,7 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
         expected = 3 if "--broken" in command else 0
         assert outcome.returncode == expected, command + outcome.stdout + outcome.stderr
     folder = tmp_path / "sandbox"
-    for name in ("reconciliation.duckdb", "run.json", "exports", "docs.html"):
+    for name in ("report.html", "reconciliation.duckdb", "run.json", "exports", "docs.html"):
         assert (folder / name).exists()
     page = (folder / "docs.html").read_text()
     assert not re.search(r"<(script|link)[^>]+(src|href)=\"https?://", page)
@@ -61,6 +62,21 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
         ).fetchall()
     assert [name for (name,) in tables if f"`{name}`" not in README] == []
     assert bare == []
+    assert columns_without_description(folder / "dbt") == []
+
+
+def columns_without_description(dbt_target: Path) -> list[tuple[str, str]]:
+    """Answer the columns of raw tables and models that the dbt docs show without a description."""
+    catalog, manifest = (
+        json.loads((dbt_target / f"{name}.json").read_text()) for name in ("catalog", "manifest")
+    )
+    return [
+        (name, column)
+        for part in ("nodes", "sources")
+        for name, shown in catalog[part].items()
+        for column in shown["columns"]
+        if not manifest[part][name]["columns"].get(column, {}).get("description")
+    ]
 
 
 def test_the_readme_names_every_make_target_and_command() -> None:
