@@ -10,11 +10,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from loader.cli import app
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
+
+PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
 
 # `make test` is what runs this test; `git clone` is how one gets here.
 NOT_RUN_HERE = ("make test", "git clone", "cd tieout")
@@ -77,6 +80,26 @@ def columns_without_description(dbt_target: Path) -> list[tuple[str, str]]:
         for column in shown["columns"]
         if not manifest[part][name]["columns"].get(column, {}).get("description")
     ]
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in PAGES)]
+)
+def test_every_link_and_path_of_a_page_leads_somewhere(page: str) -> None:
+    text = (REPOSITORY / page).read_text()
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    named = re.findall(r"`((?:loader|tests|docs|dbt_project)/[\w./-]+)`", text)
+    missing = [
+        *(link for link in links if not (REPOSITORY / page).parent.joinpath(link).exists()),
+        *(path for path in named if not (REPOSITORY / path).exists()),
+    ]
+    assert missing == []
+
+
+def test_the_example_for_github_actions_runs_what_the_readme_does() -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    steps = yaml.safe_load(example)["jobs"]["reconcile"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == ["make reconcile"]
 
 
 def test_the_readme_names_every_make_target_and_command() -> None:
