@@ -6,6 +6,7 @@ the break in the published tables.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import json
@@ -94,7 +95,7 @@ class DbtProject:
         elif self.is_built and self._was_built_by_these_models():
             options += ["--exclude", *_ALWAYS_THE_SAME]
         self._built_marker.unlink(missing_ok=True)
-        results = self._invoke("build", *options)
+        results = self.invoke("build", *options)
         failed = [r for r in results if r.status in {"error", "fail", "skipped"}]
         if failed:
             first = failed[0]
@@ -133,7 +134,7 @@ class DbtProject:
         Raises:
             BuildError: a test could not be run at all.
         """
-        results = self._invoke("test", "--resource-type", "test")
+        results = self.invoke("test", "--resource-type", "test")
         broken = [r for r in results if r.status == "error"]
         if broken:
             raise BuildError(f"The test {broken[0].node.name} can't run: {broken[0].message}")
@@ -141,7 +142,7 @@ class DbtProject:
         self._forget_failures({r.node.alias for r in results})
         if not failed:
             return []
-        stored = self._invoke("test", "--select", *failed, "--store-failures")
+        stored = self.invoke("test", "--select", *failed, "--store-failures")
         tables = {r.node.name: r.node.relation_name for r in stored if r.status == "fail"}
         return [FailedTest(name, count, tables.get(name)) for name, count in failed.items()]
 
@@ -163,7 +164,7 @@ class DbtProject:
         """
         page = self.target_dir / "static_index.html"
         page.unlink(missing_ok=True)
-        self._invoke("docs", "generate", "--static")
+        self.invoke("docs", "generate", "--static")
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.new")
         shutil.copyfile(page, unfinished)
@@ -185,15 +186,22 @@ class DbtProject:
             limit *= MEMORY_STEP
         return f"{round(limit / 1_000)}KB"
 
-    def _invoke(self, *command: str) -> Sequence[Any]:
-        os.environ["TIEOUT_DBT_WAREHOUSE"] = str(self.warehouse_path)
+    def invoke(self, *command: str) -> Sequence[Any]:
+        """Run a dbt command on the warehouse; answer the results of its nodes.
+
+        Raises:
+            BuildError: the project can't be read, or there was nothing to build or to test.
+        """
+        # By its name alone, from its own folder: dbt reads the whole project anew where the path is
+        # another one, so that a folder that was moved would cost ten seconds.
+        os.environ["TIEOUT_DBT_WAREHOUSE"] = self.warehouse_path.name
         os.environ["TIEOUT_DBT_MEMORY_LIMIT"] = self._memory_limit()
         os.environ["TIEOUT_DBT_AS_OF"] = self.as_of.strftime("%Y-%m-%d %H:%M:%S")
         directories = {
             "--project-dir": DBT_PROJECT,
             "--profiles-dir": DBT_PROJECT,
-            "--target-path": self.target_dir,
-            "--log-path": self.target_dir,
+            "--target-path": self.target_dir.absolute(),
+            "--log-path": self.target_dir.absolute(),
         }
         arguments = [str(part) for pair in directories.items() for part in pair]
         # A log that can't be written (a full disk) is no reason for stack traces on the screen.
@@ -201,15 +209,16 @@ class DbtProject:
         # What dbt makes lives until it ends; looking for garbage meanwhile takes a fifth of a run.
         gc.disable()
         try:
-            outcome = dbtRunner().invoke(
-                [*command, *arguments, *_QUIET, "--vars", json.dumps(self._vars())]
-            )
+            with contextlib.chdir(self.warehouse_path.parent):
+                outcome = dbtRunner().invoke(
+                    [*command, *arguments, *_QUIET, "--vars", json.dumps(self._vars())]
+                )
         finally:
             gc.enable()
             # dbt keeps the file locked as long as this process lives.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt's own is untyped
         results = getattr(outcome.result, "results", None)
-        nothing_done = command[0] != "docs" and not results
+        nothing_done = command[0] in {"build", "test"} and not results
         if outcome.exception is not None or nothing_done or not (results or outcome.success):
             reason = outcome.exception or "it had nothing to do"
             raise BuildError(f"dbt {command[0]} failed: {reason}")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.commands import KEY, tieout
+from tests.commands import KEY, TIEOUT, tieout
 from tests.scripted_stripe import refusal, scripted_stripe
 from tests.small_stripe import SmallStripe
 
@@ -76,6 +81,37 @@ def test_the_steps_can_be_run_one_by_one(tmp_path: Path) -> None:
     with small.served() as base:
         tieout("sync", "--full", STRIPE_API_KEY=KEY, STRIPE_API_BASE=base)
     assert tieout("build", STRIPE_API_KEY=KEY).returncode == 3
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    """Run a command on a terminal of its own and answer what it shows."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [str(TIEOUT), *arguments],
+        env={**os.environ, "TERM": "xterm-256color", **environment},
+        stdout=its,
+        stderr=its,
+    )
+    os.close(its)
+    shown = b""
+    with suppress(OSError):  # the other end is closed
+        while part := os.read(ours, 65_536):
+            shown += part
+    os.close(ours)
+    process.wait()
+    return shown.decode()
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
+
+
+def test_colours_are_for_terminals_whose_owner_wants_them() -> None:
+    assert COLOUR.search(on_a_terminal("doctor", NO_COLOR=""))
+    plain = on_a_terminal("doctor", NO_COLOR="1")
+    assert "Nothing stands in the way of a run." in plain
+    assert not COLOUR.search(plain)
+    assert "\x1b" not in tieout("doctor").stdout
+    assert "\x1b" not in tieout("--help").stdout
 
 
 def test_it_says_which_version_it_is() -> None:

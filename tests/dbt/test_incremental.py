@@ -156,7 +156,7 @@ def test_a_build_that_broke_off_between_two_tables_is_followed_by_a_whole_one(
     bench.put(stories)
     bench.project.run_models()
     bench.change([AMOUNT_OFF])
-    bench.project._invoke("run", "--select", "+int_balance_transactions_attributed")
+    bench.project.invoke("run", "--select", "+int_balance_transactions_attributed")
     bench.change([AMOUNT_RIGHT])
     assert_builds_alike(bench, partial=False)
 
