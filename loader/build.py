@@ -7,6 +7,7 @@ the break in the published tables.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import hashlib
 import json
@@ -42,6 +43,7 @@ _ALWAYS_THE_SAME = ("resource_type:seed", "path:models/staging")
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
 
+@functools.cache
 def models_version() -> str:
     """Answer a hash of all that decides what the models make of the same raw rows.
 
