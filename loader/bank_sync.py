@@ -36,7 +36,7 @@ from loader.sources.bank_tables import (
     STATEMENTS,
 )
 from loader.sync import LoadError
-from loader.warehouse import MEMORY_LIMIT, Warehouse
+from loader.warehouse import DUCKDB_SETTINGS, Warehouse
 
 Row = dict[str, Any]
 
@@ -217,7 +217,7 @@ class _Reading:
             destination=dlt.destinations.duckdb(
                 {
                     "database": str(self._request.warehouse.path),
-                    "global_config": {"memory_limit": MEMORY_LIMIT},
+                    "global_config": dict(DUCKDB_SETTINGS),
                 }
             ),
             dataset_name="bank",

@@ -144,6 +144,10 @@ def _interrupted(
     Only of those whose payouts were listed to the end is there anything to go on from.
     """
     connection.execute(_INTERRUPTED)
+    interrupted = connection.execute("from interrupted").fetchall()
+    if not interrupted:
+        return {}
+    make_listed_once(connection)
     unlisted = _pairs(connection, _UNLISTED_PAYOUTS)
     not_itemised = _pairs(connection, _NOT_ITEMISED)
     stretches = _pairs(connection, _STRETCHES_READ)
@@ -161,9 +165,7 @@ def _interrupted(
             listed_ids=ids[account_id],
             listed_sums=dict(sums[account_id]),
         )
-        for account_id, history_from, payouts_through in connection.execute(
-            "from interrupted"
-        ).fetchall()
+        for account_id, history_from, payouts_through in interrupted
     }
 
 
@@ -182,6 +184,12 @@ def make_views(connection: duckdb.DuckDBPyConnection) -> None:
     if built == (1,):
         connection.execute(_UNRECONCILED)
     connection.execute(_LISTS_STORED)
+
+
+def make_listed_once(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the temporary view `listed_once`: the rows of all lists, one of several lists once."""
+    connection.execute(_LISTED_TWICE)
+    connection.execute(_LISTED_ONCE)
 
 
 def has_raw_tables(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -349,11 +357,31 @@ _LISTED_IDS = """
 
 _LISTED_SUMS = """
     select account_id, currency, cast(sum(net) as bigint)
-    from (
-        select distinct on (account_id, id) account_id, id, currency, net
-        from stripe.payout_transactions
-        semi join interrupted using (account_id)
-        where coalesce(balance_type, 'payments') = 'payments'
-    )
+    from listed_once
+    semi join interrupted using (account_id)
+    where coalesce(balance_type, 'payments') = 'payments'
     group by account_id, currency
+"""
+
+# The rows of several lists, once. Which these are is told by a hash first: keeping the ids of all
+# rows, with what is added up of them, takes 125 bytes a row, and four times as long.
+_LISTED_TWICE = """
+    create or replace temporary table listed_twice as
+    select distinct on (account_id, id) account_id, id, currency, net, created, balance_type
+    from stripe.payout_transactions
+    where hash(account_id, id) in (
+        select hash(account_id, id) as row_hash
+        from stripe.payout_transactions
+        group by row_hash
+        having count(*) > 1
+    )
+"""
+
+_LISTED_ONCE = """
+    create or replace temporary view listed_once as
+    select account_id, id, currency, net, created, balance_type
+    from stripe.payout_transactions
+    anti join listed_twice using (account_id, id)
+    union all
+    from listed_twice
 """

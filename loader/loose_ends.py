@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from loader.histories import SEARCH_AGAIN_AFTER_SECONDS, make_views, values_by_account
+from loader.histories import (
+    SEARCH_AGAIN_AFTER_SECONDS,
+    make_listed_once,
+    make_views,
+    values_by_account,
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ def find_loose_ends(connection: duckdb.DuckDBPyConnection) -> dict[str, LooseEnd
     listed = values_by_account(connection, _LISTED_AMONG_THEM)
     created = values_by_account(connection, _UNCONFIRMED_ROWS)
     before_window = values_by_account(connection, _ROWS_BEFORE_WINDOW)
+    make_listed_once(connection)
     connection.execute(_LEDGERS)
     connection.execute(_DIFFERENCES)
     unproven: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -202,15 +208,8 @@ _LEDGERS = """
         select account_id, id, currency, net, created, balance_type
         from stripe.balance_transactions
         union all
-        select distinct on (listed.account_id, listed.id)
-            listed.account_id,
-            listed.id,
-            listed.currency,
-            listed.net,
-            listed.created,
-            listed.balance_type
-        from stripe.payout_transactions as listed
-        anti join stripe.balance_transactions as ledger using (account_id, id)
+        from listed_once
+        anti join stripe.balance_transactions using (account_id, id)
     )
 
     select

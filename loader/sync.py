@@ -46,7 +46,7 @@ from loader.stripe_api.errors import (
     gravest_of_group,
 )
 from loader.stripe_api.pacing import Pacing
-from loader.warehouse import MEMORY_LIMIT, Warehouse
+from loader.warehouse import DUCKDB_SETTINGS, Warehouse
 
 # Rows from which on a batch is loaded: what was not loaded is what a kill costs, and loading takes
 # some time whatever the size. Reading goes on meanwhile, until the next one is full.
@@ -392,7 +392,7 @@ class _BatchLoader:
             destination=dlt.destinations.duckdb(
                 {
                     "database": str(request.warehouse.path),
-                    "global_config": {"memory_limit": MEMORY_LIMIT},
+                    "global_config": dict(DUCKDB_SETTINGS),
                 }
             ),
             dataset_name="stripe",

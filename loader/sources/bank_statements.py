@@ -40,8 +40,11 @@ _DLT_TYPES = {TEXT: "text", INTEGER: "bigint", BOOLEAN: "bool", DATE: "date"}
 # dlt stamps its load id on rows given as dicts: by it a file counts as read.
 _LOAD_COLUMNS = ("_dlt_load_id", "_dlt_id")
 
+# Said of the source, as for Stripe's (stripe_connect.py): of a resource, it would hold on to rows.
+_CONTRACT: Any = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 
-@dlt.source(name="bank", max_table_nesting=0)
+
+@dlt.source(name="bank", max_table_nesting=0, schema_contract=_CONTRACT)
 def bank_statements(
     rows: Mapping[str, Sequence[Row]], lines: Sequence[Path]
 ) -> Iterator[DltResource]:
@@ -93,7 +96,6 @@ def _resource(table: BankTable, items: Any) -> DltResource:  # noqa: ANN401 - ar
         write_disposition=disposition,
         columns=columns,
         file_format="parquet",
-        schema_contract={"tables": "evolve", "columns": "freeze", "data_type": "freeze"},
         **keys,
     )
     return resource

@@ -37,11 +37,12 @@ class Rows:
         self._chunks.extend(others._chunks)
         self._chunk_rows += others._chunk_rows
 
-    def arrow(self) -> pa.Table:
-        """Answer all rows, those added last at the end."""
+    def take(self) -> pa.Table:
+        """Answer all rows, those added last at the end; from then on they are only counted."""
         self._press()
+        chunks, self._chunks = self._chunks, []
         return pa.concat_tables(
-            [self._table.arrow([]), *self._chunks], promote_options="permissive"
+            [self._table.arrow([]), *chunks], promote_options="permissive"
         ).combine_chunks()
 
     def __len__(self) -> int:
@@ -67,12 +68,14 @@ class Batch:
         else:
             self._rows[table.name].add(rows)
 
-    def arrow(self, table: RawTable) -> pa.Table:
+    def take(self, table: RawTable) -> pa.Table:
         """Answer the rows of a table, each key once: the one added last.
+
+        From then on they are only counted: dlt keeps what it was given of a batch for a while.
 
         A payout's list is replaced as a whole: what Stripe repeats in it stays to be seen.
         """
-        rows = self._rows[table.name].arrow()
+        rows = self._rows[table.name].take()
         return rows if table is PAYOUT_TRANSACTIONS else _last_of_each_key(rows, table.key)
 
     def counts(self) -> dict[str, int]:

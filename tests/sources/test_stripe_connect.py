@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pytest
 
 from loader.sources.batch import Batch
@@ -147,3 +149,16 @@ def test_a_record_of_reading_carries_the_load_it_came_with(raw: Raw) -> None:
         "select count(*) from stripe.payout_listings as l "
         "inner join stripe._dlt_loads as d on l._dlt_load_id = d.load_id and d.status = 0",
     ) == [(1,)]
+
+
+def test_rows_that_were_loaded_are_held_no_longer(raw: Raw) -> None:
+    raw.load()
+    names = [f"txn_{number}" for number in range(5_000)]
+    gc.disable()  # what is held in cycles stays until it is looked for
+    try:
+        before = pa.total_allocated_bytes()
+        raw.load((PAYOUT_TRANSACTIONS, listed("po_1", *names)))
+        held = pa.total_allocated_bytes() - before
+    finally:
+        gc.enable()
+    assert held < 50_000
