@@ -202,7 +202,7 @@ def export(
     ] = None,
     file_format: Annotated[
         Literal["csv", "json", "parquet", "xlsx"] | None,
-        typer.Option("--format", help="One file of this kind; csv, if not said."),
+        typer.Option("--format", help="One file of this kind; as --output is named, else csv."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -226,7 +226,7 @@ def export(
 
         selection = Selection(payouts, accounts, month)
         try:
-            path, count = job.export_selection(selection, file_format or "csv", output)
+            path, count = job.export_selection(selection, file_format, output)
         except SelectionError as error:
             raise SettingsError(str(error)) from None
         console.print(f"Wrote {count:,} transactions to {path}", markup=False, soft_wrap=True)

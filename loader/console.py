@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -39,8 +40,17 @@ MINUTE, HOUR = 60, 3600
 # Where output goes to a file or a pipe, rich would take 80 columns and cut amounts.
 _WIDTH = None if sys.stdout.isatty() else 110
 
-console = Console(width=_WIDTH)
-error_console = Console(stderr=True, soft_wrap=True)
+# A bank's text may hold what rich takes for the name of a picture: `:100:`.
+console = Console(width=_WIDTH, emoji=False)
+error_console = Console(stderr=True, soft_wrap=True, emoji=False)
+
+# What a terminal would act on: all control characters but tab and line feed.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Answer a text from outside without what a terminal would act on."""
+    return _CONTROLS.sub("", text)
 
 
 @contextmanager
@@ -192,7 +202,7 @@ def _duration(seconds: float) -> str:
 
 def show_failure(kind: str, said: str) -> None:
     """Say on stderr what went wrong; text from outside is shown as it stands."""
-    error_console.print(f"[bold red]{kind}:[/] {escape(said)}", highlight=False)
+    error_console.print(f"[bold red]{kind}:[/] {escape(printable(said))}", highlight=False)
 
 
 def show_mode(settings: Settings) -> None:
@@ -256,7 +266,7 @@ def _accounts_line(record: RunRecord) -> str:
 def _show_bank(record: RunRecord, settings: Settings) -> None:
     """Say what was found at the bank, of what could be found, and which files were left out."""
     for path, reason in record.bank_files_not_whole.items():
-        console.print(f"[yellow]Left out, not whole:[/] {escape(path)}: {escape(reason)}")
+        console.print(f"[yellow]Left out, not whole:[/] {escape(printable(f'{path}: {reason}'))}")
     if not record.bank_coverage:
         console.print(
             f"At the bank: no statements (put them into {escape(str(settings.bank_dir))}).",
@@ -289,7 +299,7 @@ def _show_exceptions(rows: list[tuple[str, ...]], total: int) -> None:
         style = "red" if severity == "error" else "yellow"
         where = escape(f"{account_id} {payout_id or ''}")
         console.print(f"[{style}]{severity}[/] [bold]{kind}[/] {where}")
-        console.print(Padding(escape(explanation), (0, 0, 0, 4)))
+        console.print(Padding(escape(printable(explanation)), (0, 0, 0, 4)))
     if total > len(rows):
         file = "exports/fct_reconciliation_exceptions.csv"
         console.print(f"... and {total - len(rows)} more; all are in {file}.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -31,6 +32,17 @@ def finance_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
         [SCHEMA],
     )
     return [name for (name,) in rows.fetchall()]
+
+
+def rows_of(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Sequence[object] | Mapping[str, object] = (),
+) -> list[dict[str, Any]]:
+    """Answer the rows of a query, each by the names of its columns."""
+    found = connection.execute(query, parameters or None)
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def literal(text: str | None) -> str:

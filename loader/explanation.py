@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from loader.duckdb_files import reading
+from loader.duckdb_files import reading, rows_of
 from loader.failure import told
 
 Row = Mapping[str, Any]
@@ -132,17 +132,23 @@ class _Reader:
 
     def _about_transaction(self, transaction: Row) -> dict[str, Any]:
         account_id = transaction["account_id"]
-        named = {transaction["payout_id"], transaction["source_object_id"]} - {None}
+        exceptions = self._exceptions(
+            "balance_transaction_id", transaction["balance_transaction_id"], account_id
+        )
+        # One in two payouts has no payout of its own; what is said of it names both.
+        named = {
+            transaction["payout_id"],
+            transaction["source_object_id"],
+            *(exception["payout_id"] for exception in exceptions),
+        }
         return {
             "transactions": [transaction],
             "payouts": [
                 self._story(payout)
-                for payout_id in sorted(named)
+                for payout_id in sorted(named - {None})
                 for payout in self._payouts(account_id, payout_id)
             ],
-            "exceptions": self._exceptions(
-                "balance_transaction_id", transaction["balance_transaction_id"], account_id
-            ),
+            "exceptions": exceptions,
         }
 
     def _about_line(self, line: Row) -> dict[str, Any]:
@@ -214,10 +220,8 @@ class _Reader:
             statements=self._rows(_STATEMENTS, *key),
         )
 
-    def _rows(self, query: str, *parameters: object) -> list[Row]:
-        found = self.connection.execute(query, list(parameters))
-        names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    def _rows(self, query: str, *parameters: object) -> Sequence[Row]:
+        return rows_of(self.connection, query, parameters)
 
 
 # Where an id may be found, and in which order it is looked for.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 
 import orjson
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from loader.console import console
+from loader.console import console, printable
 from loader.explanation import Explanation, PayoutStory, Row
+from loader.wording import money, words
 
 # The largest; all of them are written by `tieout export --payout`.
 TRANSACTIONS_SHOWN = 10
@@ -83,12 +83,12 @@ class _Teller:
             f"{_day(payout['expected_arrival_date'])}; "
             f"{'automatic' if payout['is_automatic'] else 'manual'}, {payout['payout_method']}. "
             f"Stripe calls it {payout['payout_status']}; the money: "
-            f"{_words(payout['settlement_status'])}."
+            f"{words(payout['settlement_status'])}."
         )
         status = payout["reconciliation_status"]
         reason = payout["unreconciled_reason"]
         _say(
-            f"{_PROOF.get(status, status)}" + (f" The reason: {_words(reason)}." if reason else ""),
+            f"{_PROOF.get(status, status)}" + (f" The reason: {words(reason)}." if reason else ""),
             "red" if status == "unreconciled" else "green" if payout["is_reconciled"] else "yellow",
         )
         self._tell_sums(story)
@@ -107,7 +107,7 @@ class _Teller:
         for part in story.parts:
             other = "" if part["currency"] == payout["currency"] else f" ({part['currency']})"
             table.add_row(
-                escape(_words(part["reporting_category"]) + other),
+                escape(words(part["reporting_category"]) + other),
                 f"{part['transaction_count']:,}",
                 *(self._amount(part, f"{name}_amount_minor") for name in ("gross", "fee", "net")),
             )
@@ -141,7 +141,7 @@ class _Teller:
         for row in story.own_rows:
             _say(
                 f"On the Stripe balance: {self._money(row, 'net_amount_minor')} on "
-                f"{_day(row['created_at'])} ({_words(row['type'])}, "
+                f"{_day(row['created_at'])} ({words(row['type'])}, "
                 f"{row['balance_transaction_id']})."
             )
         if not story.own_rows:
@@ -154,8 +154,8 @@ class _Teller:
         payout = story.payout
         rule = payout["bank_match_rule"]
         _say(
-            f"At the bank: {_words(payout['bank_match_status'])}"
-            + (f", by {_words(rule)}" if rule else "")
+            f"At the bank: {words(payout['bank_match_status'])}"
+            + (f", by {words(rule)}" if rule else "")
             + (
                 f", {payout['days_outstanding']} days outstanding"
                 if payout["days_outstanding"]
@@ -176,7 +176,7 @@ class _Teller:
             f"{self._money(line, 'amount_minor')}  line {line['bank_statement_line_id']}"
         )
         text = " ".join(filter(None, (line["counterparty"], line["description"])))
-        console.print(Padding(escape(text), (0, 0, 0, 4)), highlight=False)
+        _say_below(text)
 
     def _tell_largest(self, story: PayoutStory) -> None:
         found = story.transactions
@@ -189,7 +189,14 @@ class _Teller:
             if len(found) > len(shown)
             else ""
         )
-        _say(f"\nIts transactions.{rest}")
+        _say(f"\nIts transactions, as the account's ledger has them.{rest}")
+        listed = story.payout["transaction_count"] or 0
+        if listed != len(found):
+            _say(
+                f"Stripe lists {listed:,} in it. {abs(listed - len(found)):,} of them can't be "
+                "said to be its own: the exceptions below name them.",
+                "red",
+            )
         table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2))
         for name in ("Transaction", "Created", "Category", "Of"):
             table.add_column(name, overflow="fold")
@@ -198,7 +205,7 @@ class _Teller:
             table.add_row(
                 escape(row["balance_transaction_id"]),
                 _day(row["created_at"]),
-                escape(_words(row["reporting_category"])),
+                escape(words(row["reporting_category"])),
                 escape(row["source_object_id"] or ""),
                 self._amount(row, "net_amount_minor"),
             )
@@ -210,8 +217,8 @@ class _Teller:
         _say("\nWhat was said of it:")
         for said in story.statements:
             _say(
-                f"  {said['said_at']:%Y-%m-%d %H:%M} UTC: {_words(said['reconciliation_status'])}, "
-                f"Stripe: {said['payout_status']}, money: {_words(said['settlement_status'])}"
+                f"  {said['said_at']:%Y-%m-%d %H:%M} UTC: {words(said['reconciliation_status'])}, "
+                f"Stripe: {said['payout_status']}, money: {words(said['settlement_status'])}"
             )
 
     def _tell_transaction(self, row: Row) -> None:
@@ -222,7 +229,7 @@ class _Teller:
             "bold",
         )
         _say(
-            f"{_words(row['reporting_category'])} ({row['type']}) of "
+            f"{words(row['reporting_category'])} ({row['type']}) of "
             f"{row['source_object_id'] or 'nothing named'}, created {_day(row['created_at'])}, "
             f"available {_day(row['available_on_date'])}."
         )
@@ -245,36 +252,31 @@ class _Teller:
         )
         _say(
             f"Posted {line['posted_date']} on bank account {line['bank_account_id']}, "
-            f"from {line['source_file']}: {_words(line['line_match_status'])}."
+            f"from {line['source_file']}: {words(line['line_match_status'])}."
         )
         text = " ".join(filter(None, (line["counterparty"], line["description"])))
-        console.print(Padding(escape(text), (0, 0, 0, 4)), highlight=False)
+        _say_below(text)
 
     def _tell_exceptions(self, rows: Sequence[Row]) -> None:
         for row in rows:
             style = "red" if row["severity"] == "error" else "yellow"
             console.print(
                 f"[{style}]{escape(row['severity'])}[/] [bold]{escape(row['exception_type'])}[/] "
-                f"{row['days_outstanding']} days, since {_day(row['first_seen_at'])} "
-                f"({escape(row['exception_id'])})",
+                f"{escape(row['account_id'])} {escape(row['payout_id'] or '')}",
                 soft_wrap=True,
                 highlight=False,
             )
-            console.print(Padding(escape(row["explanation"]), (0, 0, 0, 4)), highlight=False)
+            _say(
+                f"    {row['days_outstanding']} days, first seen {_day(row['first_seen_at'])}, "
+                f"exception {row['exception_id']}"
+            )
+            _say_below(row["explanation"])
 
     def _amount(self, row: Row, column: str) -> str:
-        minor = row[column]
-        if minor is None:
-            return ""
-        exponent = self.exponents.get(row["currency"], 2)
-        return f"{Decimal(minor).scaleb(-exponent):,.{exponent}f}"
+        return money(row[column], self.exponents.get(row["currency"], 2))
 
     def _money(self, row: Row, column: str) -> str:
         return f"{self._amount(row, column)} {row['currency'].upper()}"
-
-
-def _words(status: str | None) -> str:
-    return (status or "").replace("_", " ")
 
 
 def _day(moment: datetime | date | None) -> str:
@@ -282,4 +284,8 @@ def _day(moment: datetime | date | None) -> str:
 
 
 def _say(text: str, style: str | None = None) -> None:
-    console.print(text, style=style, soft_wrap=True, markup=False, highlight=False)
+    console.print(printable(text), style=style, soft_wrap=True, markup=False, highlight=False)
+
+
+def _say_below(text: str) -> None:
+    console.print(Padding(escape(printable(text)), (0, 0, 0, 4)), highlight=False)

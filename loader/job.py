@@ -22,6 +22,7 @@ from loader.publish import PublishError, publish
 from loader.report.writing import replace_report, write_report
 from loader.run_lock import events_lock, run_lock
 from loader.run_record import RunRecord
+from loader.sandbox.bank.files import remove_bank_files
 from loader.sandbox.clock import Clock
 from loader.sandbox.options import Delivery, SandboxOptions
 from loader.sandbox.process import SandboxProcess, SandboxStartError
@@ -31,7 +32,13 @@ from loader.sandbox.state import (
     tell_through,
     told_through,
 )
-from loader.selection import Format, Selection, write_selection
+from loader.selection import (
+    Format,
+    Selection,
+    SelectionError,
+    format_of,
+    write_selection,
+)
 from loader.settings import Mode, Settings, SettingsError
 from loader.sources.price import Price
 from loader.sources.scope import PLATFORM, Scope
@@ -221,19 +228,26 @@ class Job:
         replace_exports(self._exports_dir)
 
     def export_selection(
-        self, selection: Selection, file_format: Format, path: Path | None
+        self, selection: Selection, file_format: Format | None, path: Path | None
     ) -> tuple[Path, int]:
         """Write some transactions to a file of their own; answer which, and how many they are.
 
         Raises:
-            SelectionError: what was asked for can't be told or does not fit.
+            SelectionError: what was asked for can't be told, does not fit, or would replace a file
+                of Tieout's own.
             WarehouseError, BuildError: there is no warehouse, or its models are not all built.
         """
         self._need_models()
-        written = path or self.settings.mode_dir / "selected" / f"{selection.name}.{file_format}"
-        return written, write_selection(
-            self.settings.warehouse_path, selection, file_format, written
-        )
+        kind = format_of(path, file_format)
+        selected = self.settings.mode_dir / "selected"
+        written = path or selected / f"{selection.name}.{kind}"
+        ours = written.resolve().is_relative_to(self.settings.data_dir.resolve())
+        if ours and not written.resolve().is_relative_to(selected.resolve()):
+            raise SelectionError(
+                f"--output {path}: Tieout keeps its own files in {self.settings.data_dir}. Choose "
+                f"a place outside of it, or {selected}."
+            )
+        return written, write_selection(self.settings.warehouse_path, selection, kind, written)
 
     def docs(self) -> None:
         """Write the dbt docs as one offline HTML file."""
@@ -429,8 +443,10 @@ class Job:
 
     def _forget_sandbox(self) -> None:
         """Throw away what was loaded from the sandbox's other story; it is made-up data."""
-        for name in ("dlt", "dbt", "bank"):
+        for name in ("dlt", "dbt"):
             shutil.rmtree(self.settings.mode_dir / name, ignore_errors=True)
+        # The user's own statements stay.
+        remove_bank_files(self.settings.mode_dir / "bank")
         for path in self.settings.mode_dir.glob("warehouse.duckdb*"):
             path.unlink()
         # What it says of the last whole run is of that story too.

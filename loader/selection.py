@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import duckdb
 import xlsxwriter
 
 from loader.duckdb_files import literal, reading
 from loader.exports import ITEMIZED, copy_csv
+from loader.sources.scope import PLATFORM
 
 # What a worksheet has room for, its header among them
 # (https://support.microsoft.com/office/excel-specifications-and-limits).
@@ -25,6 +27,7 @@ WORKSHEET_DIGITS = 10**15
 
 # What kind of file is written.
 Format = Literal["csv", "json", "parquet", "xlsx"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 class SelectionError(Exception):
@@ -44,7 +47,25 @@ class Selection:
     def name(self) -> str:
         """Answer what a file of it is called, without its ending."""
         named = [*self.payout_ids, *self.account_ids, *([self.month] if self.month else [])]
-        return "_".join(["transactions", *named[:3], *(["and_more"] if named[3:] else [])])
+        parts = ["transactions", *named[:3], *(["and_more"] if named[3:] else [])]
+        return re.sub(r"[^\w-]", "", "_".join(parts))
+
+
+def format_of(path: Path | None, asked: Format | None) -> Format:
+    """Answer the format that is asked for, else that of the file's name, else csv.
+
+    Raises:
+        SelectionError: the two differ, or the path can't be a file.
+    """
+    if path is None:
+        return asked or "csv"
+    if path.is_dir() or not path.name:
+        raise SelectionError(f"--output {path}: name a file, not a folder.")
+    ending = path.suffix.lower().removeprefix(".")
+    named: Format | None = next((known for known in FORMATS if known == ending), None)
+    if asked and named and asked != named:
+        raise SelectionError(f"--output {path} is not named as a {asked} file: choose one of them.")
+    return asked or named or "csv"
 
 
 def write_selection(
@@ -63,10 +84,11 @@ def write_selection(
     """
     bounds = _month_bounds(selection.month)
     unfinished = path.with_name(f".{path.name}.new")
-    path.parent.mkdir(parents=True, exist_ok=True)
     with reading(warehouse_path) as connection:
+        selection = _with_platform(connection, selection)
         _refuse_unknown(connection, "fct_payout_reconciliation", "payout_id", selection.payout_ids)
         _refuse_unknown(connection, "dim_accounts", "account_id", selection.account_ids)
+        path.parent.mkdir(parents=True, exist_ok=True)
         connection.execute(_view(selection, bounds))
         (count,) = connection.execute("select count(*) from selected").fetchall()[0]
         try:
@@ -88,6 +110,17 @@ def _month_bounds(month: str | None) -> tuple[date, date] | None:
         raise SelectionError(
             f"--month {month}: write it as year and month, such as 2026-09."
         ) from None
+
+
+def _with_platform(connection: duckdb.DuckDBPyConnection, selection: Selection) -> Selection:
+    """Answer the selection with the platform's own id where it is called `platform`."""
+    if PLATFORM not in selection.account_ids:
+        return selection
+    own = connection.execute(
+        "select account_id from finance.dim_accounts where is_platform_account"
+    ).fetchall()
+    others = [name for name in selection.account_ids if name != PLATFORM]
+    return replace(selection, account_ids=[*others, *(name for (name,) in own)])
 
 
 def _refuse_unknown(

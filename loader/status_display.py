@@ -8,7 +8,7 @@ import orjson
 from rich.markup import escape
 from rich.table import Table
 
-from loader.console import console
+from loader.console import console, printable
 from loader.settings import Settings
 from loader.status import AccountStatus, Status
 from loader.times import ago, in_utc
@@ -65,7 +65,7 @@ def _account_table(accounts: list[AccountStatus], title: str) -> Table:
         through = account.synced_through
         table.add_row(
             escape(account.account_id),
-            escape(account.name or ""),
+            escape(printable(account.name or "")),
             escape(account.access),
             in_utc(through) if through else "",
             f"[red]{account.errors:,}[/]" if account.errors else "0",
@@ -81,4 +81,4 @@ def _totals(accounts: list[AccountStatus]) -> str:
 
 
 def _say(line: str) -> None:
-    console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.print(printable(line), soft_wrap=True, markup=False, highlight=False)

@@ -12,13 +12,14 @@ import duckdb
 import pytest
 
 from loader.build import DbtProject
+from loader.job import Job
 from loader.publish import publish
 from loader.run_record import RunRecord
 from loader.sandbox.options import SandboxOptions
 from loader.sandbox.state import load_or_create
 from loader.sandbox.truth import Truth, truth_of
 from loader.settings import Settings
-from tests.runs import AS_OF, copy_of, published_tables, reconcile, rows, settings_for
+from tests.runs import AS_OF, Quiet, copy_of, published_tables, reconcile, rows, settings_for
 
 pytestmark = pytest.mark.xdist_group("sandbox_runs")
 
@@ -213,6 +214,24 @@ def test_broken_runs_publish_the_same_tables_again_and_again(
     for _ in range(2):
         assert reconcile(settings, broken=True).exit_code == 3
         assert published_tables(settings.published_path) == before
+
+
+def test_another_story_leaves_the_users_own_statements(
+    clean_run: tuple[Settings, RunRecord], tmp_path: Path
+) -> None:
+    settings, _ = copy_of(clean_run, tmp_path)
+    own = settings.bank_dir / "gulf.csv"
+    own.write_text("Date,Amount\n")
+    told = next(settings.bank_dir.glob("platform-*"))
+    load_or_create(
+        settings.mode_dir,
+        AS_OF,
+        broken=True,
+        before_another_story=Job(settings, Quiet())._forget_sandbox,
+    )
+    assert own.exists()
+    assert not told.exists()
+    assert not settings.warehouse_path.exists()
 
 
 _FOUND = (

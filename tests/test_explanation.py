@@ -13,7 +13,7 @@ from loader.explanation import ExplanationError, explain
 from loader.run_record import RunRecord
 from loader.settings import Settings
 from tests.commands import tieout
-from tests.runs import rows
+from tests.runs import copy_of, rows
 
 pytestmark = pytest.mark.xdist_group("sandbox_runs")
 
@@ -100,7 +100,14 @@ def test_a_split_settlement_names_its_siblings(broken_run: Run) -> None:
         "where reconciliation_status = 'reconciled_in_group'",
     )
     (story,) = explain(broken_run[0].published_path, payout_id).payouts
-    assert [sibling["payout_id"] for sibling in story.siblings] != [payout_id]
+    group = rows(
+        broken_run[0].published_path,
+        "select payout_id from finance.fct_payout_reconciliation where payout_group_id = ?",
+        [story.payout["payout_group_id"]],
+    )
+    assert {payout_id, *(sibling["payout_id"] for sibling in story.siblings)} == {
+        name for (name,) in group
+    }
     assert f"Sibling {story.siblings[0]['payout_id']}" in told(broken_run, payout_id)
 
 
@@ -133,6 +140,41 @@ def test_a_transaction_in_no_payout_says_why(clean_run: Run, status: str, said: 
         f"where attribution_status = '{status}'",
     )
     assert said in told(clean_run, name).replace("\n", " ")
+
+
+def test_a_transaction_in_two_payouts_names_both(broken_run: Run) -> None:
+    name = one(
+        broken_run,
+        "select balance_transaction_id from finance.fct_balance_transactions "
+        "where attribution_status = 'in_two_payouts'",
+    )
+    named = {
+        payout_id
+        for (payout_id,) in rows(
+            broken_run[0].published_path,
+            "select payout_id from finance.fct_reconciliation_exceptions "
+            "where exception_type = 'transaction_in_two_payouts'",
+        )
+    }
+    assert len(named) == 2
+    text = told(broken_run, name)
+    assert all(f"Payout {payout_id}" in text for payout_id in named)
+    assert "can't be said to be its own" in told(broken_run, min(named)).replace("\n", " ")
+
+
+def test_text_from_outside_is_shown_as_it_is_and_moves_no_terminal(
+    clean_run: Run, tmp_path: Path
+) -> None:
+    settings, _ = copy_of(clean_run, tmp_path)
+    line_id = one(clean_run, "select bank_statement_line_id from finance.fct_bank_statement_lines")
+    with duckdb.connect(str(settings.published_path)) as connection:
+        connection.execute(
+            "update finance.fct_bank_statement_lines set description = ?",
+            ["REF:ID:77 :100: [bold]x[/] \x1b]0;title\x07\x9b31m"],
+        )
+    shown = tieout("explain", line_id, TIEOUT_DATA_DIR=str(settings.data_dir)).stdout
+    assert "REF:ID:77 :100: [bold]x[/]" in shown
+    assert not set("\x1b\x07\x9b") & set(shown)
 
 
 def test_a_payouts_own_transaction_leads_to_it(clean_run: Run) -> None:

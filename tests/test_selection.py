@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from loader.run_record import RunRecord
-from loader.selection import Format, Selection, SelectionError, write_selection
+from loader.selection import Format, Selection, SelectionError, format_of, write_selection
 from loader.settings import Settings
 from tests.commands import tieout
 from tests.runs import copy_of, rows
@@ -124,7 +124,7 @@ def test_without_a_choice_it_is_the_whole_ledger(clean_run: Run, tmp_path: Path)
 
 def test_a_formula_stays_text(clean_run: Run, tmp_path: Path) -> None:
     settings, _ = copy_of(clean_run, tmp_path / "copy")
-    account_id, payout_id, *_ = payout_of(clean_run)
+    _, payout_id, *_ = payout_of(clean_run)
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         connection.execute("update finance.fct_balance_transactions set description = ?", [HOSTILE])
     selection = Selection(payout_ids=[payout_id])
@@ -134,7 +134,6 @@ def test_a_formula_stays_text(clean_run: Run, tmp_path: Path) -> None:
         assert not [name for name in archive.namelist() if "rels/sheet" in name]
     write_selection(settings.warehouse_path, selection, "csv", tmp_path / "out.csv")
     assert {row["description"] for row in read(tmp_path / "out.csv")} == {"'" + HOSTILE}
-    assert account_id
 
 
 def test_more_than_a_worksheet_holds_is_refused(
@@ -177,3 +176,58 @@ def test_the_command_says_where_it_wrote(clean_run: Run, tmp_path: Path) -> None
     assert unknown.returncode == 2
     assert "acct_nobody is not among what was read" in unknown.stderr
     assert tieout("export", "--format", "doc", TIEOUT_DATA_DIR=data_dir).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("output", "asked", "expected"),
+    [
+        (None, None, "csv"),
+        (None, "xlsx", "xlsx"),
+        ("mine.XLSX", None, "xlsx"),
+        ("mine.parquet", "parquet", "parquet"),
+        ("mine", None, "csv"),
+        ("mine.txt", "json", "json"),
+    ],
+)
+def test_a_file_is_written_as_it_is_named(
+    output: str | None, asked: Format | None, expected: Format
+) -> None:
+    assert format_of(Path(output) if output else None, asked) == expected
+
+
+@pytest.mark.parametrize("output", [".", "/", "", "out.csv"])
+def test_a_file_that_can_be_none_is_refused(tmp_path: Path, output: str) -> None:
+    with pytest.raises(SelectionError):
+        format_of(Path(output), "xlsx")
+    with pytest.raises(SelectionError, match="name a file"):
+        format_of(tmp_path, None)
+
+
+def test_no_file_of_tieouts_own_is_replaced(clean_run: Run, tmp_path: Path) -> None:
+    settings, _ = copy_of(clean_run, tmp_path)
+    data_dir = str(settings.data_dir)
+    before = settings.published_path.read_bytes()
+    outcome = tieout("export", "--output", str(settings.published_path), TIEOUT_DATA_DIR=data_dir)
+    assert outcome.returncode == 2
+    assert "Tieout keeps its own files in" in outcome.stderr
+    assert settings.published_path.read_bytes() == before
+
+
+def test_a_name_of_a_file_stays_in_its_folder(clean_run: Run, tmp_path: Path) -> None:
+    assert "/" not in Selection(payout_ids=["../../evil/x"]).name
+    with pytest.raises(SelectionError, match="not among what was read"):
+        write_selection(
+            clean_run[0].warehouse_path,
+            Selection(payout_ids=["../../evil/x"]),
+            "csv",
+            tmp_path / "new" / "out.csv",
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_platform_may_be_called_so(clean_run: Run, tmp_path: Path) -> None:
+    warehouse = clean_run[0].warehouse_path
+    own = rows(warehouse, "select account_id from finance.dim_accounts where is_platform_account")
+    path = tmp_path / "own.csv"
+    write_selection(warehouse, Selection(account_ids=["platform"]), "csv", path)
+    assert {(row["account_id"],) for row in read(path)} == set(own)

@@ -78,7 +78,7 @@ def _(currency, mo, rows):
         """,
         currency.value,
     )
-    mo.vstack([mo.md("## Does each account tie out? (minor units)"), mo.ui.table(proof)])
+    mo.vstack([mo.md("## Does each account tie out, as of the last run? (minor units)"), mo.ui.table(proof)])
     return
 
 

@@ -19,6 +19,8 @@ class Step:
     columns: tuple[str, ...] = ()
     sign: int = 1
     shown_if_zero: bool = True
+    is_unexplained: bool = False
+    """Whether anything but 0 here says that something does not tie out."""
 
     @property
     def is_total(self) -> bool:
@@ -30,6 +32,10 @@ def _not_at_bank(label: str, place: str, *, shown_if_zero: bool = False) -> Step
     return Step(label, (f"{place}_amount_minor",), -1, shown_if_zero)
 
 
+def _unexplained(label: str, column: str, sign: int, *, shown_if_zero: bool) -> Step:
+    return Step(label, (column,), sign, shown_if_zero, is_unexplained=True)
+
+
 BRIDGE = (
     Step("Opening balance", ("opening_amount_minor",), shown_if_zero=False),
     Step("Charges and payments", ("charge_amount_minor",)),
@@ -37,16 +43,18 @@ BRIDGE = (
     Step("Disputes", ("dispute_amount_minor",)),
     Step("Fees", ("fee_amount_minor",)),
     Step("Transfers and adjustments", ("transfer_amount_minor", "adjustment_amount_minor")),
-    Step("Still at Stripe", ("closing_amount_minor",), -1),
+    Step("Still at Stripe, as Stripe states", ("stripe_amount_minor",), -1),
+    _unexplained("Not in Stripe's balance", "balance_difference_minor", 1, shown_if_zero=False),
     Step("Payouts sent"),
     _not_at_bank("In transit", "in_transit", shown_if_zero=True),
     _not_at_bank("Overdue", "overdue"),
     _not_at_bank("Ambiguous at the bank", "ambiguous"),
     _not_at_bank("Another amount at the bank", "amount_mismatch"),
     _not_at_bank("Returned by the bank", "returned"),
+    _unexplained("Failed and not returned", "return_missing_amount_minor", -1, shown_if_zero=False),
     _not_at_bank("Not expected at the bank", "not_expected"),
     _not_at_bank("No statement covers it", "no_bank_data"),
-    Step("Difference", ("difference_minor",), -1),
+    _unexplained("Difference", "difference_minor", -1, shown_if_zero=True),
     Step("At the bank"),
 )
 
@@ -64,6 +72,11 @@ class Bar:
         """What the step adds, or what a total stands at."""
         return self.end - self.start
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it shows money that nothing explains."""
+        return self.step.is_unexplained and self.amount_minor != 0
+
 
 def bars(sums: Mapping[str, Any]) -> Sequence[Bar]:
     """Answer the bars that a currency's sums make."""
@@ -73,7 +86,7 @@ def bars(sums: Mapping[str, Any]) -> Sequence[Bar]:
         if step.is_total:
             found.append(Bar(step, 0, standing))
             continue
-        amount = step.sign * sum(sums[column] for column in step.columns)
+        amount = step.sign * sum(sums[column] or 0 for column in step.columns)
         if amount or step.shown_if_zero:
             found.append(Bar(step, standing, standing + amount))
         standing += amount

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from loader.duckdb_files import reading
+from loader.duckdb_files import reading, rows_of
 
 # So many rows of each list are in the page; the whole lists are in the exports. With these, the
 # page of a platform of 10,000 accounts has some 4 MB and opens in a second or two.
@@ -54,18 +54,25 @@ class Figures:
     """Open exceptions by account, currency, type and bucket of age: number and amount."""
     days: Sequence[Row]
     """By account, currency and arrival date: what was expected at the bank and became of it."""
-    exceptions: Cut
-    candidates: Mapping[str, Sequence[Row]]
-    """By payout: the statement lines that could be it."""
+    errors: Cut
+    """Open exceptions that must not be closed on: the largest amount by age first."""
+    warnings: Cut
+    """Those that want a look, in the same order."""
     payouts: Cut
-    """Those that are not plainly reconciled."""
+    """Those that are not plainly reconciled, each with its `anchor` in the page."""
+    candidates: Mapping[str, Sequence[Row]]
+    """By a payout's anchor: the statement lines that could be it."""
     parts: Mapping[str, Sequence[Row]]
-    """By payout: what it is made of, by reporting category."""
+    """By a payout's anchor: what it is made of, by reporting category."""
     lines: Mapping[str, Sequence[Row]]
-    """By payout: the statement lines that it is matched to."""
+    """By a payout's anchor: the statement lines that it is matched to."""
     months: Cut
     """The roll-forward, the newest months first."""
     accounts: Cut
+    names: Sequence[Row]
+    """Every account's id and name, for the filter."""
+    exponents: Mapping[str, int]
+    """By currency: how many decimals it has."""
 
 
 def read_figures(tables_path: Path) -> Figures:
@@ -82,20 +89,24 @@ def read_figures(tables_path: Path) -> Figures:
             summaries=_rows(connection, "from finance.fct_account_reconciliation order by all"),
             aging=_rows(connection, _AGING),
             days=_rows(connection, _DAYS, days=DAYS_SHOWN, accounts=ACCOUNTS_SHOWN),
-            exceptions=_cut(connection, _EXCEPTIONS, EXCEPTIONS_SHOWN),
+            errors=_cut(connection, _EXCEPTIONS.format(severity="error"), EXCEPTIONS_SHOWN),
+            warnings=_cut(connection, _EXCEPTIONS.format(severity="warning"), EXCEPTIONS_SHOWN),
             candidates=_by_payout(connection, _CANDIDATES),
             payouts=_cut(connection, "select * from urgent_payouts order by place", PAYOUTS_SHOWN),
             parts=_by_payout(connection, _PARTS),
             lines=_by_payout(connection, _LINES),
             months=_cut(connection, _MONTHS, MONTHS_SHOWN),
             accounts=_cut(connection, _ACCOUNTS, ACCOUNTS_SHOWN),
+            names=_rows(connection, _NAMES),
+            exponents={
+                row["currency"]: row["minor_unit_exponent"]
+                for row in _rows(connection, "from finance.dim_currencies")
+            },
         )
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, **parameters: int) -> list[Row]:
-    found = connection.execute(query, parameters or None)
-    names = [column[0] for column in found.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return list(rows_of(connection, query, parameters))
 
 
 def _cut(connection: duckdb.DuckDBPyConnection, query: str, shown: int) -> Cut:
@@ -104,9 +115,10 @@ def _cut(connection: duckdb.DuckDBPyConnection, query: str, shown: int) -> Cut:
 
 
 def _by_payout(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, list[Row]]:
+    """Answer rows by their payout's anchor in the page: ids are each account's own."""
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in _rows(connection, query):
-        found[row["payout_id"]].append(row)
+    for row in _rows(connection, query, payouts=PAYOUTS_SHOWN):
+        found[row["anchor"]].append(row)
     return dict(found)
 
 
@@ -117,6 +129,12 @@ _OVERVIEW = """
         (select max(as_of_date) from finance.fct_account_reconciliation) as as_of_date,
         (select min(synced_from) from finance.dim_accounts) as synced_from,
         (select max(synced_through) from finance.dim_accounts) as synced_through,
+        (select min(read_at) from finance.fct_balance_proof where proof_status != 'not_readable')
+            as read_from_at,
+        (select max(read_at) from finance.fct_balance_proof) as read_through_at,
+        (
+            select count(*) from finance.fct_balance_proof where proof_status != 'proven'
+        ) as unproven_balance_count,
         (select count(*) from finance.dim_accounts) as account_count,
         (select count(*) from finance.dim_accounts where access_status = 'readable')
             as readable_count,
@@ -126,9 +144,9 @@ _OVERVIEW = """
         (
             select count(*) from (
                 select account_id
-                from finance.fct_account_reconciliation
+                from finance.fct_payout_reconciliation
                 group by account_id
-                having sum(payout_count) > 0 and sum(payout_count) = sum(no_bank_data_payout_count)
+                having max(bank_match_status not in ('no_bank_data', 'not_expected')) = false
             )
         ) as accounts_without_bank_count,
         (select min(period_from_date) from finance.fct_bank_statements where is_whole)
@@ -153,6 +171,7 @@ _CURRENCIES = """
             currency,
             count(*) as account_count,
             count(*) filter (where balance_proof_status = 'proven') as proven_balance_count,
+            count(*) filter (where balance_proof_status != 'proven') as unproven_balance_count,
             count(balance_proof_status) as balance_count,
             cast(sum(columns('(amount|difference)_minor$')) as bigint),
             cast(sum(columns('(payout|error|warning)_count$')) as bigint)
@@ -205,16 +224,16 @@ _DAYS = """
         named.account_id,
         covered.currency,
         covered.expected_arrival_date as day,
-        cast(sum(covered.payout_amount_minor) as bigint) as expected_minor,
         cast(coalesce(sum(covered.payout_amount_minor) filter (
             where covered.bank_match_status like 'matched%'
-            or covered.bank_match_status = 'returned'
         ), 0) as bigint) as banked_minor,
         cast(coalesce(sum(covered.payout_amount_minor) filter (
             where covered.bank_match_status = 'in_transit'
         ), 0) as bigint) as in_transit_minor,
         cast(coalesce(sum(covered.payout_amount_minor) filter (
-            where covered.bank_match_status in ('overdue', 'ambiguous', 'amount_mismatch')
+            where covered.bank_match_status in (
+                'overdue', 'ambiguous', 'amount_mismatch', 'returned'
+            )
         ), 0) as bigint) as open_minor
     from covered
     inner join as_of on covered.expected_arrival_date > as_of.as_of_date - cast($days as integer)
@@ -233,7 +252,8 @@ _EXCEPTIONS = """
         abs(exceptions.amount) * greatest(exceptions.days_outstanding, 1) as urgency
     from finance.fct_reconciliation_exceptions as exceptions
     left join finance.dim_accounts as accounts using (account_id)
-    order by has_no_amount desc, urgency desc, severity, exception_id
+    where exceptions.severity = '{severity}'
+    order by has_no_amount desc, urgency desc, exception_id
 """
 
 _URGENT_PAYOUTS = """
@@ -255,6 +275,12 @@ _URGENT_PAYOUTS = """
     select
         payouts.*,
         coalesce(exceptions.exceptions, []) as exceptions,
+        -- An id that two accounts have leads to neither alone.
+        payouts.payout_id || case
+            when count(*) over (partition by payouts.payout_id) > 1
+                then '-' || payouts.account_id
+            else ''
+        end as anchor,
         row_number() over (
             order by
                 coalesce(payouts.reconciliation_status = 'unreconciled', false)
@@ -273,17 +299,17 @@ _URGENT_PAYOUTS = """
         or payouts.bank_match_status in ('overdue', 'ambiguous', 'amount_mismatch', 'returned')
 """
 
-_PARTS = f"""
-    select categories.*
+_PARTS = """
+    select urgent_payouts.anchor, categories.*
     from finance.fct_payout_categories as categories
     inner join urgent_payouts using (account_id, payout_id)
-    where urgent_payouts.place <= {PAYOUTS_SHOWN}
+    where urgent_payouts.place <= $payouts
     order by categories.payout_id, categories.currency, categories.reporting_category
-"""  # noqa: S608 - a constant of ours
+"""
 
-_LINES = f"""
+_LINES = """
     select
-        matches.payout_id,
+        urgent_payouts.anchor,
         matches.match_rule,
         matches.match_cardinality,
         matches.days_apart,
@@ -293,17 +319,17 @@ _LINES = f"""
     inner join urgent_payouts using (account_id, payout_id)
     inner join finance.fct_bank_statement_lines as lines
         on matches.bank_statement_line_id = lines.bank_statement_line_id
-    where urgent_payouts.place <= {PAYOUTS_SHOWN}
+    where urgent_payouts.place <= $payouts
     order by matches.payout_id, lines.posted_date, lines.bank_statement_line_id
-"""  # noqa: S608 - a constant of ours
+"""
 
-_CANDIDATES = f"""
-    select candidates.*
+_CANDIDATES = """
+    select urgent_payouts.anchor, candidates.*
     from finance.fct_bank_match_candidates as candidates
     inner join urgent_payouts using (account_id, payout_id)
-    where urgent_payouts.place <= {PAYOUTS_SHOWN}
+    where urgent_payouts.place <= $payouts
     order by candidates.payout_id, candidates.posted_date, candidates.bank_statement_line_id
-"""  # noqa: S608 - a constant of ours
+"""
 
 _MONTHS = """
     select
@@ -359,4 +385,14 @@ _ACCOUNTS = """
     order by
         error_count desc, warning_count desc, accounts.is_platform_account desc,
         payout_count desc, accounts.account_name, accounts.account_id
+"""
+
+_NAMES = """
+    select account_id, account_name from finance.dim_accounts
+    union
+    select account_id, any_value(account_name)
+    from finance.fct_account_reconciliation
+    where account_id not in (select account_id from finance.dim_accounts)
+    group by account_id
+    order by account_id
 """

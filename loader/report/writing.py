@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,22 @@ from markupsafe import Markup
 
 from loader.report.bridge import BRIDGE, bars
 from loader.report.figures import Figures, Row, read_figures
+from loader.wording import money, words
 
 PAGE = Path(__file__).parent / "page"
 
 # A script's numbers are exact up to here.
 EXACT_IN_SCRIPTS = 2**53
 
+_STATES = ("proven", "not_itemizable", "in_progress", "unreconciled", "in_transit", "overdue")
+
 # What the filters add up, in the order in which the page holds it.
 _ADDED_UP = sorted(
     {column for step in BRIDGE for column in step.columns}
-    | {
-        f"{name}_{what}"
-        for name in ("proven", "not_itemizable", "in_progress", "unreconciled", "in_transit")
-        for what in ("payout_count", "amount_minor")
-    }
-    | {"payout_count", "payout_amount_minor", "unreconciled_difference_minor"}
-    | {"overdue_payout_count", "overdue_amount_minor", "no_bank_data_payout_count"}
-    | {"banked_amount_minor", "due_payout_count", "matched_payout_count"}
-    | {"due_amount_minor", "matched_amount_minor"}
-    | {"open_error_count", "open_warning_count", "balance_count", "proven_balance_count"}
+    | {f"{state}_{what}" for state in _STATES for what in ("payout_count", "amount_minor")}
+    | {"payout_count", "due_payout_count", "matched_payout_count", "unreconciled_difference_minor"}
+    | {"open_error_count", "open_warning_count"}
+    | {"balance_count", "proven_balance_count", "unproven_balance_count"}
 )
 
 
@@ -71,7 +67,6 @@ def _unfinished(report_path: Path) -> Path:
 
 def render(figures: Figures, *, mode: str, failed_tests: int | None) -> str:
     """Answer the page; all text from outside is escaped in it."""
-    exponents = {row["currency"]: row["exponent"] for row in figures.currencies}
     environment = Environment(
         loader=FileSystemLoader(PAGE),
         autoescape=True,
@@ -79,13 +74,18 @@ def render(figures: Figures, *, mode: str, failed_tests: int | None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["money"] = lambda minor, currency: money(minor, exponents.get(currency, 2))
+    environment.filters["money"] = lambda minor, currency: money(
+        minor, figures.exponents.get(currency, 2)
+    )
     environment.filters["words"] = words
     script = _file("report.js")
     libraries = [_file(f"vendor/{name}") for name in ("d3.min.js", "plot.umd.min.js")]
     return environment.get_template("report.html.jinja").render(
         figures=figures,
         overview=figures.overview,
+        anchors={
+            (row["account_id"], row["payout_id"]): row["anchor"] for row in figures.payouts.rows
+        },
         bars={row["currency"]: bars(row) for row in figures.currencies},
         data=_data(figures),
         mode=mode,
@@ -94,18 +94,6 @@ def render(figures: Figures, *, mode: str, failed_tests: int | None) -> str:
         scripts=[Markup(text) for text in (*libraries, script)],  # noqa: S704 - our own files
         script_hashes=[_hash(text) for text in (*libraries, script)],
     )
-
-
-def money(minor: int | None, exponent: int) -> str:
-    """Answer an amount in major units with its currency's decimals; nothing for none."""
-    if minor is None:
-        return ""
-    return f"{Decimal(minor).scaleb(-exponent):,.{exponent}f}"
-
-
-def words(status: str | None) -> str:
-    """Answer a status as people read it."""
-    return (status or "").replace("_", " ")
 
 
 def _file(name: str) -> str:
@@ -120,12 +108,10 @@ def _hash(script: str) -> str:
 
 def _data(figures: Figures) -> Mapping[str, Any]:
     """Answer what the script of the page adds up and draws; amounts in minor units."""
-    account_ids = sorted({row["account_id"] for row in figures.summaries})
-    places = {account_id: place for place, account_id in enumerate(account_ids)}
-    names = {row["account_id"]: row["account_name"] for row in figures.summaries}
+    places = {row["account_id"]: place for place, row in enumerate(figures.names)}
     return {
         "exponents": {row["currency"]: row["exponent"] for row in figures.currencies},
-        "accounts": [[account_id, names[account_id]] for account_id in account_ids],
+        "accounts": [[row["account_id"], row["account_name"]] for row in figures.names],
         "figures": _ADDED_UP,
         "sums": [
             [places[row["account_id"]], row["currency"], *_added_up(row)]
@@ -146,19 +132,26 @@ def _data(figures: Figures) -> Mapping[str, Any]:
 
 
 def _added_up(row: Row) -> list[int | str]:
-    """Answer what the filters add up; what a script's numbers can't hold exactly goes as text."""
+    """Answer what the filters add up of an account in a currency."""
+    status = row["balance_proof_status"]
     balance = {
-        "balance_count": int(row["balance_proof_status"] is not None),
-        "proven_balance_count": int(row["balance_proof_status"] == "proven"),
+        "balance_count": int(status is not None),
+        "proven_balance_count": int(status == "proven"),
+        "unproven_balance_count": int(status not in {"proven", None}),
     }
-    figures = [{**row, **balance}[name] for name in _ADDED_UP]
-    return [figure if abs(figure) < EXACT_IN_SCRIPTS else str(figure) for figure in figures]
+    return [_exact({**row, **balance}[name] or 0) for name in _ADDED_UP]
 
 
 def _columns(
     rows: Sequence[Row], places: Mapping[str, int], names: Sequence[str]
 ) -> list[list[Any]]:
     return [
-        [places.get(row["account_id"], -1), row["currency"], *(row[name] for name in names)]
+        [places.get(row["account_id"], -1), row["currency"], *(_exact(row[name]) for name in names)]
         for row in rows
     ]
+
+
+def _exact(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
+    """Answer an integer that a script's numbers can't hold exactly as text."""
+    is_large = isinstance(value, int) and abs(value) >= EXACT_IN_SCRIPTS
+    return str(value) if is_large else value

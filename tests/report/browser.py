@@ -91,16 +91,10 @@ class Browser:
             if event["method"] == "Network.requestWillBeSent"
         ]
 
-    def printed_characters(self) -> int:
-        """Print the page as PDF and answer the length of that."""
-        printed = self._driver.execute_cdp_cmd(
-            "Page.printToPDF", {"preferCSSPageSize": True, "transferMode": "ReturnAsBase64"}
-        )
-        return len(printed["data"])
-
-    def picture(self, path: Path) -> None:
-        """Keep what is on the screen."""
-        self._driver.save_screenshot(str(path))
+    def print_to_screen(self, is_on: bool) -> None:
+        """Show the page as it prints, or again as on a screen."""
+        media = "print" if is_on else ""
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
 
 
 @contextmanager

@@ -9,9 +9,10 @@ import duckdb
 import pytest
 
 from loader.report.figures import read_figures
-from loader.report.writing import money, replace_report, write_report
+from loader.report.writing import replace_report, write_report
 from loader.run_record import RunRecord
 from loader.settings import Settings
+from loader.wording import money
 from tests.report.browser import Browser
 from tests.report.test_writing import HOSTILE
 from tests.runs import rows
@@ -107,6 +108,7 @@ def test_filters_add_the_figures_up_anew(
     assert chromium.texts("#currency-usd .bridge tbody tr") == everything
     chromium.choose("account", "nobody")
     assert chromium.texts("#filtered") == ["No account has this name or id; all are shown."]
+    assert chromium.texts("#accounts .count")[0] == chromium.texts("#accounts .count")[-1]
     assert chromium.complaints() == []
 
 
@@ -135,13 +137,14 @@ def test_a_link_leads_to_a_payout_beyond_the_first_rows(
 def test_long_lists_open_as_far_as_asked(
     chromium: Browser, report: Path, broken_run: tuple[Settings, RunRecord]
 ) -> None:
-    total = len(read_figures(broken_run[0].published_path).exceptions.rows)
+    total = len(read_figures(broken_run[0].published_path).warnings.rows)
     chromium.open(report)
-    assert len(chromium.texts("#exceptions .queue > li")) == 50 < total
+    warnings = "section[aria-labelledby=warnings-title]"
+    assert len(chromium.texts(f"{warnings} .queue > li")) == 50 < total
     for _ in range(5):
-        chromium.run("document.querySelector('#exceptions .more')?.click()")
-    assert len(chromium.texts("#exceptions .queue > li")) == total
-    assert chromium.texts("#exceptions .more") == []
+        chromium.run(f"document.querySelector('{warnings} .more')?.click()")
+    assert len(chromium.texts(f"{warnings} .queue > li")) == total
+    assert chromium.texts(f"{warnings} .more") == []
 
 
 def test_a_hostile_text_is_inert(
@@ -237,14 +240,72 @@ _WITHOUT_NAME = """
 
 
 def test_it_prints_whole(chromium: Browser, report: Path) -> None:
+    """On paper every row of a list is there, the filters are not."""
     chromium.resize(1280, 900)
     chromium.open(report)
     chromium.run("dispatchEvent(new Event('beforeprint'))")
-    undrawn = (
-        "return [...document.querySelectorAll('.chart')].filter(c => !c.children.length).length"
+    assert chromium.run("return document.querySelectorAll('.chart:empty').length") == 0
+    chromium.print_to_screen(True)
+    rows = chromium.run("return document.querySelectorAll('#exceptions .queue > li').length")
+    assert len(chromium.texts("#exceptions .queue > li")) == rows > 50
+    assert chromium.texts("form, nav") == []
+    chromium.print_to_screen(False)
+
+
+def test_a_filtered_print_holds_nothing_of_other_accounts(chromium: Browser, report: Path) -> None:
+    """It may be sent to that account."""
+    chromium.open(report)
+    account_id = chromium.run(
+        "return document.querySelector('#exceptions li:not(.beyond)').dataset.account"
     )
-    assert chromium.run(undrawn) == 0
-    assert chromium.printed_characters() > 0
+    chromium.choose("account", account_id)
+    chromium.print_to_screen(True)
+    shown = chromium.run(
+        "return [...document.querySelectorAll('.filtered')].filter(e => e.checkVisibility())"
+        ".map(e => e.dataset.account)"
+    )
+    assert set(shown) == {account_id}
+    assert account_id in chromium.texts("#filtered")[0]
+    chromium.print_to_screen(False)
+
+
+def test_two_accounts_of_one_name_are_not_taken_for_each_other(
+    chromium: Browser, tables: Path, changed: duckdb.DuckDBPyConnection
+) -> None:
+    first, second, *_ = (
+        row[0]
+        for row in changed.execute(
+            "select account_id from finance.dim_accounts order by account_id"
+        ).fetchall()
+    )
+    for table in ("dim_accounts", "fct_account_reconciliation"):
+        changed.execute(
+            f"update finance.{table} set account_name = 'Twin' where account_id in (?, ?)",
+            [first, second],
+        )
+    changed.close()
+    chromium.open(written(tables))
+    chromium.choose("account", "twin")
+    (said,) = chromium.texts("#filtered")
+    assert said.startswith("2 accounts have this name; all are shown.")
+    assert first in said
+    assert second in said
+    chromium.choose("account", first)
+    assert chromium.texts("#filtered")[0].startswith(f"Only Twin ({first}).")
+
+
+def test_an_account_without_money_can_be_chosen(
+    chromium: Browser, report: Path, broken_run: tuple[Settings, RunRecord]
+) -> None:
+    ((account_id,),) = rows(
+        broken_run[0].published_path,
+        "select account_id from finance.dim_accounts where access_status = 'failed'",
+    )
+    chromium.open(report)
+    chromium.choose("account", account_id)
+    assert len(chromium.texts("#accounts tbody tr")) == 1
+    assert "account unreadable" in chromium.texts("#exceptions li")[0]
+    assert chromium.texts("#headline-table tbody tr") == []
 
 
 def test_ten_thousand_accounts_open_fast(

@@ -12,11 +12,13 @@ import duckdb
 import pytest
 
 from loader.report import figures as shown
+from loader.report.bridge import bars
 from loader.report.figures import read_figures
-from loader.report.writing import money, render, replace_report, write_report
+from loader.report.writing import render, replace_report, write_report
 from loader.run_record import RunRecord
 from loader.settings import Settings
-from tests.runs import rows
+from loader.wording import money
+from tests.runs import copy_of, rows
 
 pytestmark = pytest.mark.xdist_group("sandbox_runs")
 
@@ -54,7 +56,21 @@ def test_a_failing_test_of_the_tables_is_no_tie_out(
 ) -> None:
     tables = clean_run[0].published_path
     assert "It does not all tie out." in page_of(tables, failed_tests=1)
-    assert "was not asked" in page_of(tables, failed_tests=None)
+    untested = page_of(tables, failed_tests=None)
+    assert "was not asked" in untested
+    assert "No error is open, but not all is proven." in untested
+
+
+def test_a_balance_that_is_not_proven_yet_is_no_tie_out(
+    clean_run: tuple[Settings, RunRecord], tmp_path: Path
+) -> None:
+    """Such as the first reading of a history that begins at a start date."""
+    settings, _ = copy_of(clean_run, tmp_path)
+    with duckdb.connect(str(settings.published_path)) as connection:
+        connection.execute("update finance.fct_balance_proof set proof_status = 'unproven'")
+    page = page_of(settings.published_path)
+    assert "No error is open, but not all is proven." in page
+    assert "balances are not proven to be what Stripe states." in page
 
 
 def test_every_figure_of_the_filters_is_the_tables(
@@ -62,15 +78,13 @@ def test_every_figure_of_the_filters_is_the_tables(
 ) -> None:
     tables = broken_run[0].published_path
     data = data_in(page_of(tables))
-    summed = [
-        name for name in data["figures"] if name not in {"balance_count", "proven_balance_count"}
-    ]
+    summed = [name for name in data["figures"] if not name.endswith("balance_count")]
     for sums in data["sums"]:
         account_id, currency = data["accounts"][sums[0]][0], sums[1]
         published = rows(
             tables,
-            f"select {', '.join(summed)} from finance.fct_account_reconciliation "
-            "where account_id = ? and currency = ?",
+            f"select {', '.join(f'coalesce({name}, 0)' for name in summed)} "
+            "from finance.fct_account_reconciliation where account_id = ? and currency = ?",
             [account_id, currency],
         )
         found = dict(zip(data["figures"], sums[2:], strict=True))
@@ -118,20 +132,88 @@ def test_the_worst_comes_first(tables: Path, changed: duckdb.DuckDBPyConnection)
     )
     changed.execute(
         "update finance.fct_reconciliation_exceptions set amount = -7, days_outstanding = 9 "
-        "where exception_type = 'missing_in_bank'"
+        "where exception_type in ('missing_in_bank', 'missing_payout_row')"
     )
     changed.close()
-    first, second, *_ = read_figures(tables).exceptions.rows
+    figures = read_figures(tables)
+    first, second, *_ = figures.errors.rows
     assert first["exception_type"] == "account_unreadable"
-    assert second["exception_type"] == "missing_in_bank"
+    assert second["exception_type"] == "missing_payout_row"
+    assert figures.warnings.rows[0]["exception_type"] == "missing_in_bank"
 
 
 def test_long_lists_are_cut_and_say_so(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shown, "EXCEPTIONS_SHOWN", 10)
     figures = read_figures(tables)
-    assert len(figures.exceptions.rows) == 10
+    assert len(figures.errors.rows) == len(figures.warnings.rows) == 10
     page = render(figures, mode="live", failed_tests=0)
-    assert f"Shown here are 10 of {figures.exceptions.total}" in page
+    assert f"Shown here are 10 of {figures.warnings.total}" in page
+
+
+def test_money_that_nothing_explains_shows_in_the_waterfall(
+    broken_run: tuple[Settings, RunRecord],
+) -> None:
+    """A ledger that is not what Stripe states, and a payout that failed and did not come back."""
+    figures = read_figures(broken_run[0].published_path)
+    wrong = {
+        (row["currency"], bar.step.label): bar.amount_minor
+        for row in figures.currencies
+        for bar in bars(row)
+        if bar.is_wrong
+    }
+    unproven = rows(
+        broken_run[0].published_path,
+        "select currency, sum(difference_minor) from finance.fct_balance_proof "
+        "where difference_minor != 0 group by currency",
+    )
+    assert {
+        currency: amount
+        for (currency, label), amount in wrong.items()
+        if label == "Not in Stripe's balance"
+    } == dict(unproven)
+    lost = rows(
+        broken_run[0].published_path,
+        "select currency, -payout_amount_minor from finance.fct_payout_reconciliation "
+        "where settlement_status = 'failed_return_missing'",
+    )
+    assert {
+        currency: amount
+        for (currency, label), amount in wrong.items()
+        if label == "Failed and not returned"
+    } == dict(lost)
+    assert all(
+        bars(row)[-1].amount_minor == row["banked_amount_minor"] for row in figures.currencies
+    )
+
+
+def test_an_amount_in_a_currency_that_only_the_bank_has_is_right(
+    tables: Path, changed: duckdb.DuckDBPyConnection
+) -> None:
+    changed.execute(
+        "update finance.fct_reconciliation_exceptions set currency = 'krw', amount_minor = 150000 "
+        "where exception_type = 'missing_in_stripe'"
+    )
+    changed.close()
+    assert "150,000 KRW" in page_of(tables)
+
+
+def test_a_payout_id_that_two_accounts_have_stays_apart(
+    tables: Path, changed: duckdb.DuckDBPyConnection
+) -> None:
+    ((payout_id, account_id),) = changed.execute(
+        "select payout_id, account_id from finance.fct_payout_reconciliation "
+        "where unreconciled_reason = 'components_do_not_sum' order by payout_id limit 1"
+    ).fetchall()
+    for table in ("fct_payout_reconciliation", "fct_payout_categories"):
+        changed.execute(
+            f"insert into finance.{table} select * replace ('acct_other' as account_id) "
+            f"from finance.{table} where payout_id = ?",
+            [payout_id],
+        )
+    changed.close()
+    figures = read_figures(tables)
+    parts = [figures.parts[f"{payout_id}-{owner}"] for owner in (account_id, "acct_other")]
+    assert [{row["account_id"] for row in rows} for rows in parts] == [{account_id}, {"acct_other"}]
 
 
 class Tags(HTMLParser):
@@ -181,7 +263,7 @@ def test_a_platform_without_money_has_a_page(
     changed.close()
     page = page_of(tables)
     assert "No money has moved yet." in page
-    assert "None is open." in page
+    assert page.count("None is open.") == 2
 
 
 def test_amounts_have_the_decimals_of_their_currency() -> None:

@@ -30,13 +30,13 @@
   const barsOf = (sums) => {
     const bars = [];
     let standing = 0n;
-    for (const [label, columns, sign, shownIfZero] of data.bridge) {
+    for (const [label, columns, sign, shownIfZero, isUnexplained] of data.bridge) {
       if (!columns.length) {
         bars.push({ label, start: 0n, end: standing, kind: "total" });
         continue;
       }
       const amount = BigInt(sign) * columns.reduce((sum, column) => sum + sums[column], 0n);
-      const kind = label === "Difference" ? "open" : amount < 0n ? "down" : "up";
+      const kind = isUnexplained ? "open" : amount < 0n ? "down" : "up";
       if (amount || shownIfZero) bars.push({ label, start: standing, end: standing + amount, kind });
       standing += amount;
     }
@@ -84,7 +84,12 @@
     const rows = [...byDay].flatMap(([day, sums]) =>
       sums.map((sum, at) => ({ day: new Date(day), kind: kinds[at], amount: sum / 10 ** exponent }))
     ).filter((row) => row.amount);
-    if (!rows.length) return place.replaceChildren("Nothing was expected.");
+    if (!rows.length) {
+      // The days of accounts with few payouts are held of all of them together.
+      const isHeld = account === null || data.days.every((row) => row[0] !== -1);
+      place.replaceChildren(isHeld ? "Nothing was expected." : "Not held for this account: see exports/fct_payout_reconciliation.csv.");
+      return;
+    }
     const width = Math.max(280, place.clientWidth);
     place.replaceChildren(Plot.plot({
       width,
@@ -129,13 +134,14 @@
     const exponent = data.exponents[currency];
     all("[data-figure]", element).forEach((cell) => { cell.textContent = shown(sums[cell.dataset.figure], 0); });
     all("[data-amount]", element).forEach((cell) => { cell.textContent = shown(sums[cell.dataset.amount], exponent); });
+    all("[data-bad]", element).forEach((cell) => cell.classList.toggle("bad", sums[cell.dataset.bad] !== 0n));
   };
 
   const showBridge = (section, currency, sums) => {
     const exponent = data.exponents[currency];
     const rows = barsOf(sums).map(({ label, start, end, kind }) => {
       const row = document.createElement("tr");
-      const isBad = label === "Difference" && end !== start;
+      const isBad = kind === "open" && end !== start;
       row.className = (kind === "total" ? "total" : "") + (isBad ? " bad" : "");
       const head = Object.assign(document.createElement("th"), { scope: "row", textContent: label });
       const cell = Object.assign(document.createElement("td"), { textContent: shown(end - start, exponent) });
@@ -160,10 +166,17 @@
 
   // Long lists show their first rows, and more when asked.
   const showPage = (list, wanted) => {
-    const rows = [...list.children].filter((row) => row.classList.contains("filtered") && !row.classList.contains("off"));
-    rows.forEach((row, place) => row.classList.toggle("beyond", place >= wanted));
+    const everyRow = [...list.children].filter((row) => row.classList.contains("filtered"));
+    const rows = everyRow.filter((row) => !row.classList.contains("off"));
+    everyRow.forEach((row) => row.classList.remove("beyond"));
+    rows.slice(wanted).forEach((row) => row.classList.add("beyond"));
     const holder = list.closest(".scroll") ?? list;
-    holder.nextElementSibling?.classList.contains("more") && holder.nextElementSibling.remove();
+    if (holder.nextElementSibling?.classList.contains("more")) holder.nextElementSibling.remove();
+    const section = list.closest(".list");
+    section.querySelector(".none")?.classList.toggle("off", rows.length > 0);
+    const count = section.querySelector(".count");
+    count.dataset.whole ??= count.textContent;
+    count.textContent = rows.length < everyRow.length ? `${rows.length.toLocaleString("en")} of ${count.dataset.whole}` : count.dataset.whole;
     if (rows.length <= wanted) return;
     const more = Object.assign(document.createElement("button"), {
       type: "button", className: "more", textContent: `Show ${Math.min(wanted, rows.length - wanted)} more of ${rows.length.toLocaleString("en")}`,
@@ -176,10 +189,25 @@
     holder.after(more);
   };
 
+  // An account is meant by its id, else by its name, if no other has it.
+  const accountsMeant = (typed) => {
+    const byId = data.accounts.findIndex(([id]) => id === typed);
+    if (byId >= 0) return [byId];
+    const same = (text) => (text ?? "").toLowerCase() === typed.toLowerCase();
+    return data.accounts.flatMap(([id, name], place) => (same(name) || same(id) ? [place] : []));
+  };
+  const told = (typed, meant) => {
+    if (!typed) return "";
+    if (!meant.length) return "No account has this name or id; all are shown.";
+    if (meant.length > 1) return `${meant.length} accounts have this name; all are shown. Choose one by its id: ${meant.map((place) => data.accounts[place][0]).join(", ")}.`;
+    const [id, name] = data.accounts[meant[0]];
+    return `Only ${name ?? id} (${id}). The verdict above is of all accounts.`;
+  };
+
   const filter = () => {
-    const typed = accountField.value.trim().toLowerCase();
-    const found = data.accounts.findIndex(([id, name]) => id.toLowerCase() === typed || (name ?? "").toLowerCase() === typed);
-    account = typed && found >= 0 ? found : null;
+    const typed = accountField.value.trim();
+    const meant = typed ? accountsMeant(typed) : [];
+    account = meant.length === 1 ? meant[0] : null;
     const accountId = account === null ? null : data.accounts[account][0];
     const currency = currencyField.value;
     for (const element of all(".sums")) {
@@ -199,10 +227,7 @@
     }
     all("[data-paged]").forEach((list) => showPage(list, Number(list.dataset.paged)));
     all(".chart").forEach((place) => { drawn.delete(place); inView.unobserve(place); inView.observe(place); });
-    const said = document.getElementById("filtered");
-    if (typed && account === null) said.textContent = "No account has this name or id; all are shown.";
-    else if (account !== null) said.textContent = `Only ${data.accounts[account][1] ?? accountId} (${accountId}). The headline at the top of the page is of all accounts.`;
-    else said.textContent = "";
+    document.getElementById("filtered").textContent = told(typed, meant) + (currency ? ` Only ${currency.toUpperCase()}.` : "");
   };
 
   const names = document.getElementById("account-names");
@@ -215,7 +240,7 @@
   currencyField.addEventListener("change", filter);
   // A link to a payout or an exception leads there even if it is beyond the first rows.
   const reveal = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(location.hash.slice(1));
     if (!target) return;
     if (target.classList.contains("beyond")) target.classList.remove("beyond");
     target.scrollIntoView();

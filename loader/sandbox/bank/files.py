@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+from loader.sandbox.bank.accounts import BANK_ACCOUNTS
 from loader.sandbox.bank.bank_csv import csv_profile
 from loader.sandbox.bank.books import BankBook, bank_books
 from loader.sandbox.bank.formats import SUFFIXES, WRITERS, Format
@@ -25,6 +26,15 @@ def write_bank_files(folder: Path, options: SandboxOptions) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         _replace(folder / name, content.encode())
+
+
+def remove_bank_files(folder: Path) -> None:
+    """Remove what was written into a folder for any story; files of other names stay."""
+    (folder / BANK_ACCOUNTS_FILE).unlink(missing_ok=True)
+    for bank in BANK_ACCOUNTS:
+        (folder / f"{bank.key}.profile.yml").unlink(missing_ok=True)
+        for path in folder.glob(f"{bank.key}-[0-9][0-9][0-9][0-9]-[0-9][0-9].*"):
+            path.unlink()
 
 
 def bank_files(options: SandboxOptions) -> dict[str, str]:

@@ -1,5 +1,5 @@
 -- What the report shows, so that a BI tool shows the same figures: they add up over accounts within
--- a currency. The ledger's lines, less what is still at Stripe and what is not at the bank yet, end
+-- a currency. The ledger's lines, less what Stripe still holds and what is not at the bank yet, end
 -- at what the bank shows; what is left over is the difference.
 {% set proofs = {
     'proven': "is_reconciled",
@@ -8,7 +8,7 @@
     'unreconciled': "reconciliation_status = 'unreconciled'",
 } %}
 {% set places = ['in_transit', 'overdue', 'ambiguous', 'amount_mismatch', 'returned',
-    'not_expected', 'no_bank_data'] %}
+    'return_missing', 'not_expected', 'no_bank_data'] %}
 {% set rates = {
     'due': "bank_match_status not in ('not_expected', 'no_bank_data', 'in_transit')",
     'matched': "bank_match_status in ('matched', 'matched_group', 'matched_batch', 'returned')",
@@ -17,25 +17,33 @@
 
 with
 
+accounts_read as (
+
+    select * from {{ ref('int_accounts_read') }}
+
+),
+
 payouts as (
 
     select
-        *,
-        -- What came back to the Stripe balance is not on its way to a bank.
-        settlement_status not in ('canceled', 'failed_in_balance', 'failed_repaid') as is_sent
-    from {{ ref('fct_payout_reconciliation') }}
+        payouts.*,
+        -- What came back to the Stripe balance is not on its way to a bank, and what was sent
+        -- before the history that is read is in no ledger here.
+        payouts.settlement_status not in ('canceled', 'failed_in_balance', 'failed_repaid')
+        and payouts.created_at >= coalesce(accounts_read.history_from_at, payouts.created_at)
+            as is_sent,
+        case
+            when payouts.settlement_status = 'failed_return_missing' then 'return_missing'
+            else payouts.bank_match_status
+        end as place
+    from {{ ref('fct_payout_reconciliation') }} as payouts
+    left join accounts_read on payouts.account_id = accounts_read.account_id
 
 ),
 
 changes as (
 
     select * from {{ ref('int_ledger_changes_seen') }}
-
-),
-
-accounts_read as (
-
-    select * from {{ ref('int_accounts_read') }}
 
 ),
 
@@ -53,7 +61,13 @@ balances as (
 
 matches as (
 
-    select * from {{ ref('fct_bank_matches') }}
+    select matches.*
+    from {{ ref('fct_bank_matches') }} as matches
+    inner join payouts
+        on
+            matches.account_id = payouts.account_id
+            and matches.payout_id = payouts.payout_id
+    where payouts.is_sent or payouts.bank_match_status = 'returned'
 
 ),
 
@@ -97,13 +111,11 @@ payout_sums as (
             ) as bigint
         ) as unreconciled_difference_minor,
         {% for place in places -%}
-            count(case when bank_match_status = '{{ place }}' then 1 end)
-                as {{ place }}_payout_count,
+            count(case when place = '{{ place }}' then 1 end) as {{ place }}_payout_count,
             cast(
                 sum(
                     case
-                        when is_sent and bank_match_status = '{{ place }}'
-                            then payout_amount_minor
+                        when is_sent and place = '{{ place }}' then payout_amount_minor
                         else 0
                     end
                 ) as bigint
@@ -195,8 +207,8 @@ exception_counts as (
     select
         account_id,
         currency,
-        count(case when severity = 'error' then 1 end) as open_error_count,
-        count(case when severity = 'warning' then 1 end) as open_warning_count
+        count(case when severity = 'error' then 1 end) as error_count,
+        count(case when severity = 'warning' then 1 end) as warning_count
     from exceptions
     group by account_id, currency
 
@@ -218,6 +230,12 @@ accounts_with_money as (
         account_id,
         currency
     from balances
+    union distinct
+    select
+        account_id,
+        currency
+    from exceptions
+    where currency is not null
 
 ),
 
@@ -241,10 +259,14 @@ summed as (
             as adjustment_amount_minor,
         coalesce(balances.opening_amount_minor, 0) as opening_amount_minor,
         coalesce(bank_sums.banked_amount_minor, 0) as banked_amount_minor,
-        coalesce(exception_counts.open_error_count, 0) as open_error_count,
-        coalesce(exception_counts.open_warning_count, 0) as open_warning_count,
+        -- What is wrong with the account as a whole is wrong in each of its currencies.
+        coalesce(exception_counts.error_count, 0) + coalesce(account_counts.error_count, 0)
+            as open_error_count,
+        coalesce(exception_counts.warning_count, 0) + coalesce(account_counts.warning_count, 0)
+            as open_warning_count,
         balances.proof_status as balance_proof_status,
-        balances.difference_minor as balance_difference_minor
+        balances.difference_minor as balance_difference_minor,
+        balances.stripe_amount_minor
     from accounts_with_money
     left join payout_sums
         on
@@ -266,6 +288,10 @@ summed as (
         on
             accounts_with_money.account_id = exception_counts.account_id
             and accounts_with_money.currency = exception_counts.currency
+    left join exception_counts as account_counts
+        on
+            accounts_with_money.account_id = account_counts.account_id
+            and account_counts.currency is null
 
 )
 
@@ -301,6 +327,9 @@ select
     summed.transfer_amount_minor,
     summed.adjustment_amount_minor,
     summed.opening_amount_minor + summed.ledger_amount_minor as closing_amount_minor,
+    coalesce(
+        summed.stripe_amount_minor, summed.opening_amount_minor + summed.ledger_amount_minor
+    ) as stripe_amount_minor,
     summed.sent_amount_minor,
     {% for name in places -%}
         summed.{{ name }}_payout_count,
