@@ -205,15 +205,14 @@ def test_planted_discrepancies_are_each_named_and_nothing_else(
     }
 
 
-def test_broken_runs_publish_the_same_tables_again_and_again(
+def test_broken_runs_publish_the_same_tables_again(
     broken_run: tuple[Settings, RunRecord], tmp_path: Path
 ) -> None:
-    """An old list that does not tie is read again, and found wrong again, in every run."""
+    """An old list that does not tie is read again, and found wrong again, in the next run."""
     settings, _ = copy_of(broken_run, tmp_path)
     before = published_tables(settings.published_path)
-    for _ in range(2):
-        assert reconcile(settings, broken=True).exit_code == 3
-        assert published_tables(settings.published_path) == before
+    assert reconcile(settings, broken=True).exit_code == 3
+    assert published_tables(settings.published_path) == before
 
 
 def test_another_story_leaves_the_users_own_statements(

@@ -15,7 +15,7 @@ from tests.dbt.warehouses import Workbench, load_raw
 # Each example is a whole platform, through real dlt and dbt: few examples, of many accounts.
 PLATFORMS = st.lists(ledgers(), min_size=40, max_size=60)
 FEW = settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),

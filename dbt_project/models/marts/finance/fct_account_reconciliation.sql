@@ -13,7 +13,7 @@
     'due': "bank_match_status not in ('not_expected', 'no_bank_data', 'in_transit')",
     'matched': "bank_match_status in ('matched', 'matched_group', 'matched_batch', 'returned')",
 } %}
-{% set ledger_lines = ['charge', 'refund', 'dispute', 'transfer', 'adjustment'] %}
+{% set lines = ['charge', 'refund', 'dispute', 'transfer', 'adjustment'] %}
 
 with
 
@@ -134,22 +134,9 @@ payout_sums as (
 
 ),
 
-ledger_lines as (
+changes_of_history as (
 
-    select
-        changes.account_id,
-        changes.currency,
-        changes.gross_amount_minor,
-        changes.fee_amount_minor,
-        changes.net_amount_minor,
-        coalesce(categories.rollforward_line, 'adjustment') as rollforward_line
-    from changes
-    inner join accounts_read
-        on
-            changes.account_id = accounts_read.account_id
-            and changes.history_from_at
-            = coalesce(accounts_read.history_from_at, cast('1970-01-01' as timestamp))
-    left join categories on changes.reporting_category = categories.reporting_category
+    {{ ledger_lines('changes', 'accounts_read', 'categories') }}
 
 ),
 
@@ -158,7 +145,7 @@ ledger_sums as (
     select
         account_id,
         currency,
-        {% for line in ledger_lines -%}
+        {% for line in lines -%}
             cast(
                 sum(case when rollforward_line = '{{ line }}' then gross_amount_minor else 0 end)
                 as bigint
@@ -174,7 +161,7 @@ ledger_sums as (
         cast(sum(net_amount_minor - gross_amount_minor + fee_amount_minor) as bigint)
             as unexplained_amount_minor,
         cast(sum(net_amount_minor) as bigint) as ledger_amount_minor
-    from ledger_lines
+    from changes_of_history
     group by account_id, currency
 
 ),
