@@ -43,7 +43,7 @@ BRIDGE = (
     Step("Disputes", ("dispute_amount_minor",)),
     Step("Fees", ("fee_amount_minor",)),
     Step("Transfers and adjustments", ("transfer_amount_minor", "adjustment_amount_minor")),
-    Step("Still at Stripe, as Stripe states", ("stripe_amount_minor",), -1),
+    Step("Still at Stripe", ("stripe_amount_minor",), -1),
     _unexplained("Not in Stripe's balance", "balance_difference_minor", 1, shown_if_zero=False),
     Step("Payouts sent"),
     _not_at_bank("In transit", "in_transit", shown_if_zero=True),

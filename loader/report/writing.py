@@ -117,7 +117,10 @@ def _data(figures: Figures) -> Mapping[str, Any]:
             [places[row["account_id"]], row["currency"], *_added_up(row)]
             for row in figures.summaries
         ],
-        "bridge": [[step.label, step.columns, step.sign, step.shown_if_zero] for step in BRIDGE],
+        "bridge": [
+            [step.label, step.columns, step.sign, step.shown_if_zero, step.is_unexplained]
+            for step in BRIDGE
+        ],
         "aging": _columns(
             figures.aging,
             places,

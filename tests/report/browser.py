@@ -31,12 +31,15 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self._driver = driver
 
-    def open(self, path: Path, fragment: str = "") -> None:
-        """Open a file; what earlier pages logged is forgotten."""
+    def open(self, path: Path, fragment: str = "", *, runs_script: bool = True) -> None:
+        """Open a report and wait until its script has run; earlier logs are forgotten."""
         for kind in ("browser", "performance"):
             self._driver.get_log(kind)  # type: ignore[no-untyped-call]  # Selenium's own is untyped
         self._driver.get("about:blank")
         self._driver.get(path.as_uri() + fragment)
+        self.wait_for("location.protocol === 'file:' && document.readyState === 'complete'")
+        if runs_script:
+            self.wait_for("document.getElementById('filters')?.hidden === false")
 
     def resize(self, width: int, height: int) -> None:
         """Take a screen's size in pixels; below 500 it is a phone's."""

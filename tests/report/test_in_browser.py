@@ -118,12 +118,15 @@ def test_without_a_filter_the_script_shows_what_the_page_held(
     """The same figures with and without a script: two ways must not differ."""
     chromium.open(report)
     script = chromium.texts("#headline-table tr") + chromium.texts(".bridge tr, .aging tr")
+    wrong = chromium.texts("tr.bad, td.bad")
+    assert any("Not in Stripe's balance" in text for text in wrong)
     bare = tmp_path / "bare.html"
     text = report.read_text()
     bare.write_text(text.replace("script-src", "script-src 'none'; object-src"))
-    chromium.open(bare)
+    chromium.open(bare, runs_script=False)
     without = chromium.texts("#headline-table tr") + chromium.texts(".bridge tr, .aging tr")
     assert script == without
+    assert chromium.texts("tr.bad, td.bad") == wrong
 
 
 def test_a_link_leads_to_a_payout_beyond_the_first_rows(
