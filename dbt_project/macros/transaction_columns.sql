@@ -1,6 +1,6 @@
 {# The columns of a balance transaction, renamed; the same for both ways a row can reach us. #}
 {% macro transaction_columns() -%}
-    cast(source as varchar) as source_object_id,
+    cast(source as string) as source_object_id,
     type,
     coalesce(reporting_category, 'unknown') as reporting_category,
     currency,

@@ -1036,6 +1036,6 @@ def test_rates_count_what_is_due_and_covered(told: dict[str, Outcome], bench: Wo
     }
     assert bench.rows(
         "select due_payout_count, matched_payout_count, match_rate_by_count, due_amount_minor, "
-        "matched_amount_minor, due_amount::varchar, round(match_rate_by_amount, 6) "
+        "matched_amount_minor, due_amount::string, round(match_rate_by_amount, 6) "
         "from finance.fct_bank_match_rates where currency = 'chf'"
     ) == [(5, 2, 0.4, 2_600, 1_500, "26.000", 0.576923)]

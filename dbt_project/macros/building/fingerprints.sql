@@ -1,7 +1,7 @@
 {# Which models these are (the job says so); null where nobody does, and fits nothing. #}
 {% macro models_version() -%}
-    {{ "cast('" ~ var('models_version') ~ "' as varchar)" if var('models_version')
-        else 'cast(null as varchar)' }}
+    {{ "cast('" ~ var('models_version') ~ "' as string)" if var('models_version')
+        else 'cast(null as string)' }}
 {%- endmacro %}
 
 {#

@@ -5,7 +5,7 @@
 
 {% macro duckdb__hashed_id(columns) -%}
     md5(concat_ws('|', {% for column in columns -%}
-        coalesce(cast({{ column }} as varchar), '-'){{ ', ' if not loop.last }}
+        coalesce(cast({{ column }} as string), '-'){{ ', ' if not loop.last }}
     {%- endfor %}))
 {%- endmacro %}
 
@@ -24,5 +24,5 @@
 {%- endmacro %}
 
 {% macro duckdb__rows_fingerprint(relation) -%}
-    cast(sum(hash({{ relation }})) as varchar)
+    cast(sum(hash({{ relation }})) as string)
 {%- endmacro %}

@@ -9,17 +9,17 @@
 {# An amount as people read it: 1234 usd becomes '12.34 USD'. #}
 {% macro money_text(minor, currency, exponent) -%}
     case {{ exponent }}
-        when 0 then cast({{ minor }} as varchar)
-        when 3 then cast({{ major_units(minor, '0.001') }} as varchar)
-        else cast(cast({{ major_units(minor, '0.010') }} as decimal(24, 2)) as varchar)
+        when 0 then cast({{ minor }} as string)
+        when 3 then cast({{ major_units(minor, '0.001') }} as string)
+        else cast(cast({{ major_units(minor, '0.010') }} as decimal(24, 2)) as string)
     end || ' ' || upper({{ currency }})
 {%- endmacro %}
 
 {# The three amounts of a transaction as Stripe writes them: '1000, 30, 970 minor units of usd'.
    The prefix stands before each column: a relation and a dot, or part of the name. #}
 {% macro amounts_text(prefix='') -%}
-    cast({{ prefix }}gross_amount_minor as varchar)
-    || ', ' || cast({{ prefix }}fee_amount_minor as varchar)
-    || ', ' || cast({{ prefix }}net_amount_minor as varchar)
+    cast({{ prefix }}gross_amount_minor as string)
+    || ', ' || cast({{ prefix }}fee_amount_minor as string)
+    || ', ' || cast({{ prefix }}net_amount_minor as string)
     || ' minor units of ' || {{ prefix }}currency
 {%- endmacro %}

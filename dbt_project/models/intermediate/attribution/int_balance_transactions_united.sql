@@ -133,7 +133,7 @@ listed_by_payout as (
         {{ transaction_column_names() }},
         first_payout_id,
         last_payout_id,
-        cast(null as varchar) as only_payout_id,
+        cast(null as string) as only_payout_id,
         cast(null as boolean) as is_left_out
     from copies_ordered
     where copy_number = 1

@@ -74,7 +74,7 @@ parts as (
         lists.row_count,
         lists.nameless_row_count,
         lists.fingerprint
-        || ', payouts: ' || cast(coalesce(payouts_joined.payout_count, 0) as varchar)
+        || ', payouts: ' || cast(coalesce(payouts_joined.payout_count, 0) as string)
         || ', status: ' || coalesce(payouts_joined.statuses, '-')
         || ', own rows: ' || coalesce(settlements_joined.own_row_ids, '-') as fingerprint
     from lists
@@ -92,7 +92,7 @@ parts as (
     select
         account_id,
         'day' as part_kind,
-        cast(created_date as varchar) as part_name,
+        cast(created_date as string) as part_name,
         row_count,
         nameless_row_count,
         fingerprint

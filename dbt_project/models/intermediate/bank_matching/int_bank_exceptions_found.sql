@@ -138,10 +138,10 @@ payout_exceptions as (
         payout_amount_minor as amount_minor,
         expected_arrival_date as outstanding_since,
         'missing_in_bank' as exception_type,
-        cast(null as varchar) as bank_statement_line_id,
+        cast(null as string) as bank_statement_line_id,
         'The payout of ' || payout_text || ' was due at the bank on '
-        || cast(expected_arrival_date as varchar) || '. The statements cover the days through '
-        || cast(grace_ends_date as varchar) || ', and no line of them is this payout.'
+        || cast(expected_arrival_date as string) || '. The statements cover the days through '
+        || cast(grace_ends_date as string) || ', and no line of them is this payout.'
             as explanation
     from payout_evidence
     where bank_match_status = 'overdue'
@@ -155,12 +155,12 @@ payout_exceptions as (
         payout_amount_minor as amount_minor,
         expected_arrival_date as outstanding_since,
         'ambiguous_match' as exception_type,
-        cast(null as varchar) as bank_statement_line_id,
-        'The payout of ' || payout_text || ', due on ' || cast(expected_arrival_date as varchar)
-        || ', could be ' || cast(candidate_line_count as varchar)
+        cast(null as string) as bank_statement_line_id,
+        'The payout of ' || payout_text || ', due on ' || cast(expected_arrival_date as string)
+        || ', could be ' || cast(candidate_line_count as string)
         || case when candidate_line_count = 1 then ' line' else ' lines' end
-        || ' of the statements, posted from ' || cast(first_posted_date as varchar) || ' to '
-        || cast(last_posted_date as varchar)
+        || ' of the statements, posted from ' || cast(first_posted_date as string) || ' to '
+        || cast(last_posted_date as string)
         || case
             when is_without_marker then '. A line of the same amount does not name Stripe'
             else ', and nothing says which payout each of them is'
@@ -180,7 +180,7 @@ payout_exceptions as (
         'amount_mismatch' as exception_type,
         mismatched_line_id as bank_statement_line_id,
         'The bank names this payout of ' || payout_text || ' in a line of ' || mismatched_text
-        || ', posted on ' || cast(mismatched_posted_date as varchar) || '.' as explanation
+        || ', posted on ' || cast(mismatched_posted_date as string) || '.' as explanation
     from payout_evidence
     where bank_match_status = 'amount_mismatch'
 
@@ -195,8 +195,8 @@ payout_exceptions as (
         'returned_by_bank' as exception_type,
         return_line_id as bank_statement_line_id,
         'The payout of ' || payout_text || ' came to the bank on '
-        || cast(bank_posted_date as varchar) || ' and left it again on '
-        || cast(returned_date as varchar) || '. Stripe calls it failed: the money is back there.'
+        || cast(bank_posted_date as string) || ' and left it again on '
+        || cast(returned_date as string) || '. Stripe calls it failed: the money is back there.'
             as explanation
     from payout_evidence
     where bank_match_status = 'returned'
@@ -212,7 +212,7 @@ payout_exceptions as (
         'return_missing' as exception_type,
         bank_statement_line_id,
         'Stripe calls the payout of ' || payout_text || ' failed, but its money came to the bank '
-        || 'on ' || cast(bank_posted_date as varchar)
+        || 'on ' || cast(bank_posted_date as string)
         || ', and no line is known to take it away again.'
             as explanation
     from payout_evidence
@@ -246,7 +246,7 @@ missing_in_stripe as (
 
     select
         coalesce(pool_owners.account_id, platform.account_id) as account_id,
-        cast(null as varchar) as payout_id,
+        cast(null as string) as payout_id,
         lines_decided.currency,
         lines_decided.amount_minor,
         lines_decided.posted_date as outstanding_since,
@@ -256,7 +256,7 @@ missing_in_stripe as (
         || {{ money_text(
             'lines_decided.amount_minor', 'lines_decided.currency', 'coalesce(currencies.minor_unit_exponent, 2)'
         ) }}
-        || ', posted on ' || cast(lines_decided.posted_date as varchar) || ' on bank account '
+        || ', posted on ' || cast(lines_decided.posted_date as string) || ' on bank account '
         || lines_decided.bank_account_id || ', names Stripe, but no payout is it.' as explanation
     from lines_decided
     cross join platform
@@ -279,12 +279,12 @@ statement_not_whole as (
 
     select
         platform.account_id,
-        cast(null as varchar) as payout_id,
-        cast(null as varchar) as currency,
+        cast(null as string) as payout_id,
+        cast(null as string) as currency,
         cast(null as bigint) as amount_minor,
         cast(null as date) as outstanding_since,
         'statement_not_whole' as exception_type,
-        cast(null as varchar) as bank_statement_line_id,
+        cast(null as string) as bank_statement_line_id,
         files.source_file,
         'The statement file ' || files.source_file || ' was left out: '
         || coalesce(files.reason, 'no reason was given') || '.' as explanation

@@ -189,7 +189,7 @@ lines_after_days as (
 select
     payout_key,
     line_key,
-    cast(null as varchar) as group_id,
+    cast(null as string) as group_id,
     'date_window' as match_rule,
     'matched' as match_status
 from alone

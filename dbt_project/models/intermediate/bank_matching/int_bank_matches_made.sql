@@ -77,8 +77,8 @@ pairs_in_groups as (
         payout_key,
         line_key,
         case
-            when payouts_of_line > 1 then 'line ' || cast(line_key as varchar)
-            else 'payout ' || cast(payout_key as varchar)
+            when payouts_of_line > 1 then 'line ' || cast(line_key as string)
+            else 'payout ' || cast(payout_key as string)
         end as group_id,
         'manual' as match_rule,
         'user' as decided_by,
@@ -116,7 +116,7 @@ pairs_in_groups as (
     select
         payout_key,
         line_key,
-        'payout ' || cast(payout_key as varchar) as group_id,
+        'payout ' || cast(payout_key as string) as group_id,
         'date_window' as match_rule,
         'rule' as decided_by,
         'matched' as match_status
@@ -128,7 +128,7 @@ pairs_in_groups as (
     select
         pairs_alone.payout_key,
         pairs_alone.line_key,
-        'payout ' || cast(pairs_alone.payout_key as varchar) as group_id,
+        'payout ' || cast(pairs_alone.payout_key as string) as group_id,
         pairs_alone.match_rule,
         'rule' as decided_by,
         'matched' as match_status
@@ -148,7 +148,7 @@ with_returns as (
         pairs.line_key,
         case
             when returns.return_line_key is not null
-                then 'payout ' || cast(pairs.payout_key as varchar)
+                then 'payout ' || cast(pairs.payout_key as string)
             else pairs.group_id
         end as group_id,
         pairs.match_rule,
@@ -167,7 +167,7 @@ with_returns as (
     select
         payout_key,
         return_line_key as line_key,
-        'payout ' || cast(payout_key as varchar) as group_id,
+        'payout ' || cast(payout_key as string) as group_id,
         'return' as match_rule,
         'rule' as decided_by,
         'returned' as match_status,

@@ -96,7 +96,7 @@ components_do_not_sum as (
         'error' as severity,
         difference_minor as amount_minor,
         null as balance_transaction_id_named,
-        'The payout is ' || payout_text || ' but its ' || cast(transaction_count as varchar)
+        'The payout is ' || payout_text || ' but its ' || cast(transaction_count as string)
         || ' transactions add up to ' || net_text || ': a difference of ' || difference_text
         || '.' as explanation
     from evidence
@@ -149,7 +149,7 @@ payout_row_mismatch as (
         case
             when own_row_count > 1
                 then
-                    cast(own_row_count as varchar) || ' balance transactions take this payout of '
+                    cast(own_row_count as string) || ' balance transactions take this payout of '
                     || payout_text || ' off the Stripe balance; there should be one.'
             else
                 'The balance transaction of this payout of ' || payout_text
@@ -173,7 +173,7 @@ failed_payout_not_returned as (
         || ', but what came back to the Stripe balance is '
         || case
             when return_row_count > 1
-                then cast(return_row_count as varchar) || ' times the money; it should be once.'
+                then cast(return_row_count as string) || ' times the money; it should be once.'
             else return_text || '.'
         end as explanation
     from evidence
@@ -193,8 +193,8 @@ overdue_itemization as (
         payout_amount_minor as amount_minor,
         null as balance_transaction_id_named,
         'Stripe has not yet said which transactions are in this payout of ' || payout_text
-        || ', created on ' || cast(created_date as varchar) || ' and due at the bank on '
-        || cast(expected_arrival_date as varchar) || '.' as explanation
+        || ', created on ' || cast(created_date as string) || ' and due at the bank on '
+        || cast(expected_arrival_date as string) || '.' as explanation
     from evidence
     where
         reconciliation_status = 'in_progress'
@@ -227,7 +227,7 @@ select
     severity,
     account_id,
     payout_id,
-    cast(balance_transaction_id_named as varchar) as balance_transaction_id,
+    cast(balance_transaction_id_named as string) as balance_transaction_id,
     currency,
     amount_minor,
     case

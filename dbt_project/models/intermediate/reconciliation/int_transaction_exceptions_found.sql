@@ -114,14 +114,14 @@ not_adding_up as (
         ledger.account_id,
         ledger.payout_id,
         ledger.balance_transaction_id,
-        cast(null as varchar) as key_payout_id,
+        cast(null as string) as key_payout_id,
         ledger.currency,
         ledger.net_amount_minor as amount_minor,
         'component_differs' as exception_type,
         'error' as severity,
         'does not add up in itself (gross, fee, net ' || {{ amounts_text('ledger.') }}
         || ', fee details '
-        || coalesce(cast(ledger.fee_details_amount_minor as varchar), 'unknown')
+        || coalesce(cast(ledger.fee_details_amount_minor as string), 'unknown')
         || ')' as finding
     from {{ ref('int_balance_transactions_attributed') }} as ledger
     left join component_differs
@@ -143,7 +143,7 @@ unknown_category as (
         ledger.account_id,
         ledger.payout_id,
         ledger.balance_transaction_id,
-        cast(null as varchar) as key_payout_id,
+        cast(null as string) as key_payout_id,
         ledger.currency,
         ledger.net_amount_minor as amount_minor,
         'unknown_category' as exception_type,
@@ -176,14 +176,14 @@ unsettled_too_long as (
 
     select
         ledger.account_id,
-        cast(null as varchar) as payout_id,
+        cast(null as string) as payout_id,
         ledger.balance_transaction_id,
-        cast(null as varchar) as key_payout_id,
+        cast(null as string) as key_payout_id,
         ledger.currency,
         ledger.net_amount_minor as amount_minor,
         'unsettled_too_long' as exception_type,
         'warning' as severity,
-        'has been available since ' || cast(ledger.available_on_date as varchar)
+        'has been available since ' || cast(ledger.available_on_date as string)
         || ' and is in none of the payouts made since, of which there are two or more'
             as finding
     from {{ ref('int_balance_transactions_attributed') }} as ledger
