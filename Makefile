@@ -1,6 +1,6 @@
 # The front door. `make help` lists the verbs.
 .DEFAULT_GOAL := help
-.PHONY: help setup reconcile docs serve test lint bench clean
+.PHONY: help setup reconcile docs serve test test-spark lint bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +9,7 @@ READY := $(VENV)/ready
 NEXT_DUCKDB := $(VENV)/duckdb-2
 MARIMO := $(VENV)/marimo
 BROWSER := $(VENV)/browser
+SPARK := $(VENV)/spark
 
 # No step of the work reports home; pip is told not to look for its own updates.
 export DO_NOT_TRACK := 1
@@ -38,7 +39,7 @@ serve: $(READY) ## Receive Stripe's events and reconcile the accounts they are a
 	@$(BIN)/tieout serve
 
 test: lint $(NEXT_DUCKDB) $(MARIMO) $(BROWSER) ## Lint, types, unit, dbt and end-to-end tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/spark
 
 # The test that the whole job runs on the next DuckDB too finds it here.
 $(NEXT_DUCKDB): requirements-duckdb-2.lock $(READY)
@@ -57,6 +58,18 @@ $(BROWSER): $(READY)
 		echo "Installing Chromium for the tests of the report ..."; \
 		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver >/dev/null; \
 	fi
+	@touch $@
+
+test-spark: $(READY) ## Both engines publish the same: needs Java 17, installs Spark into .venv
+	@if ! command -v java >/dev/null; then \
+		echo "The tests on Spark were not run: there is no Java here."; \
+	else \
+		$(MAKE) --no-print-directory $(SPARK) && $(BIN)/python -m pytest tests/spark; \
+	fi
+
+$(SPARK): requirements-spark.lock $(READY)
+	@echo "Installing Spark into $(VENV) (once, about half a minute) ..."
+	@$(BIN)/python -m pip install -qq --require-hashes --no-deps -r $<
 	@touch $@
 
 lint: $(READY) ## Check style and types of Python and SQL

@@ -27,6 +27,8 @@ from loader.bank_folder import (
 from loader.bank_formats.csv_profile import CsvProfile, load_profile
 from loader.bank_formats.reading import profile_paths_for, read_statements
 from loader.bank_formats.statement import Statement, StatementLine, UnreadableStatementError
+from loader.destination import destination_of
+from loader.raw_data import RawData
 from loader.sources.bank_statements import bank_statements
 from loader.sources.bank_tables import (
     ACCOUNT_MAPPINGS,
@@ -36,7 +38,6 @@ from loader.sources.bank_tables import (
     STATEMENTS,
 )
 from loader.sync import LoadError
-from loader.warehouse import DUCKDB_SETTINGS, Warehouse
 
 Row = dict[str, Any]
 
@@ -73,10 +74,10 @@ class BankResult:
 
 @dataclass(frozen=True)
 class BankRequest:
-    """Which folder to read into which warehouse."""
+    """Which folder to read, and where its lines go."""
 
     folder: Path
-    warehouse: Warehouse
+    raw: RawData
     pipelines_dir: Path
     full: bool = False
     """Read every file again, and forget files that no longer lie in the folder."""
@@ -106,7 +107,7 @@ class _Reading:
         self._request = request
         self._spool = spool
         self._profiles = _Profiles()
-        self._stored = request.warehouse.statement_files()
+        self._stored = request.raw.statement_files()
         self._known = {} if request.full or self._stored is None else self._stored
         self._here: set[str] = set()
         self._loaded_sources = {file.source_id for file in self._known.values()}
@@ -133,7 +134,7 @@ class _Reading:
             # What stood at the paths that were read anew, or that are gone for good.
             paths = {row["path"] for row in self._files}
             replaced = {source_id for path, source_id, _ in standing if path in paths}
-            self._request.warehouse.drop_statement_sources(replaced)
+            self._request.raw.drop_statement_sources(replaced)
         return self._result
 
     def _standing(self) -> list[tuple[str, str, str | None]]:
@@ -141,7 +142,7 @@ class _Reading:
         if self._stored is None:
             return []
         columns = ["path", "source_id", "format"]
-        rows = self._request.warehouse.rows_of("bank.statement_files", columns)
+        rows = self._request.raw.rows_of("bank.statement_files", columns)
         return [(path, source_id, file_format) for path, source_id, file_format in rows]
 
     def _take(self, path: Path) -> None:
@@ -205,7 +206,7 @@ class _Reading:
     def _are_stored(self, rows: dict[str, list[Row]]) -> bool:
         """Tell whether what the user said is what the warehouse holds."""
         return all(
-            Counter(self._request.warehouse.rows_of(f"bank.{table.name}", list(table.columns)))
+            Counter(self._request.raw.rows_of(f"bank.{table.name}", list(table.columns)))
             == Counter(tuple(row[name] for name in table.columns) for row in rows[table.name])
             for table in (ACCOUNT_MAPPINGS, MATCH_OVERRIDES)
         )
@@ -214,16 +215,11 @@ class _Reading:
         pipeline = dlt.pipeline(
             "bank_statements",
             pipelines_dir=str(self._request.pipelines_dir / "dlt"),
-            destination=dlt.destinations.duckdb(
-                {
-                    "database": str(self._request.warehouse.path),
-                    "global_config": dict(DUCKDB_SETTINGS),
-                }
-            ),
+            destination=destination_of(self._request.raw),
             dataset_name="bank",
         )
         try:
-            pipeline.run(bank_statements(rows, self._lines))
+            pipeline.run(bank_statements(rows, self._lines, only_adds=self._request.raw.only_adds))
         except (PipelineStepFailed, pa.ArrowException) as failure:
             reason = failure.exception if isinstance(failure, PipelineStepFailed) else failure
             raise LoadError(

@@ -14,15 +14,17 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 
 from loader.duckdb_files import reading
 
@@ -80,6 +82,27 @@ class DbtProject:
     target_dir: Path
     as_of: datetime
     bank: BankRules = BankRules()
+    engine: ClassVar[str] = "duckdb"
+    """The target of dbt's profile."""
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keep what building and testing share."""
+        yield
+
+    def collect(self) -> None:
+        """Bring what was built into the DuckDB file, where it was built elsewhere."""
+
+    def read(self) -> Manifest:
+        """Answer the project as dbt reads it.
+
+        Raises:
+            BuildError: it can't be read.
+        """
+        outcome = self._run_dbt("parse")
+        if not isinstance(outcome.result, Manifest):
+            raise BuildError(f"dbt can't read the project: {outcome.exception}")
+        return outcome.result
 
     def run_models(self, *, full: bool = False) -> None:
         """Build seeds and models.
@@ -172,7 +195,7 @@ class DbtProject:
         shutil.copyfile(page, unfinished)
         unfinished.replace(path)
 
-    def _vars(self) -> dict[str, str | int]:
+    def _vars(self) -> dict[str, str | int | None]:
         return {
             "models_version": models_version(),
             "bank_grace_business_days": self.bank.grace_business_days,
@@ -194,12 +217,22 @@ class DbtProject:
         Raises:
             BuildError: the project can't be read, or there was nothing to build or to test.
         """
+        outcome = self._run_dbt(*command)
+        results = getattr(outcome.result, "results", None)
+        nothing_done = command[0] in {"build", "test"} and not results
+        if outcome.exception is not None or nothing_done or not (results or outcome.success):
+            reason = outcome.exception or "it had nothing to do"
+            raise BuildError(f"dbt {command[0]} failed: {reason}")
+        return results or []
+
+    def _run_dbt(self, *command: str) -> dbtRunnerResult:
         # By its name alone, from its own folder: dbt reads the whole project anew where the path is
         # another one, so that a folder that was moved would cost ten seconds.
         os.environ["TIEOUT_DBT_WAREHOUSE"] = self.warehouse_path.name
         os.environ["TIEOUT_DBT_MEMORY_LIMIT"] = self._memory_limit()
         os.environ["TIEOUT_DBT_AS_OF"] = self.as_of.strftime("%Y-%m-%d %H:%M:%S")
         directories = {
+            "--target": self.engine,
             "--project-dir": DBT_PROJECT,
             "--profiles-dir": DBT_PROJECT,
             "--target-path": self.target_dir.absolute(),
@@ -212,19 +245,13 @@ class DbtProject:
         gc.disable()
         try:
             with contextlib.chdir(self.warehouse_path.parent):
-                outcome = dbtRunner().invoke(
+                return dbtRunner().invoke(
                     [*command, *arguments, *_QUIET, "--vars", json.dumps(self._vars())]
                 )
         finally:
             gc.enable()
             # dbt keeps the file locked as long as this process lives.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt's own is untyped
-        results = getattr(outcome.result, "results", None)
-        nothing_done = command[0] in {"build", "test"} and not results
-        if outcome.exception is not None or nothing_done or not (results or outcome.success):
-            reason = outcome.exception or "it had nothing to do"
-            raise BuildError(f"dbt {command[0]} failed: {reason}")
-        return results or []
 
 
 @dataclass(frozen=True)

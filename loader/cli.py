@@ -16,6 +16,7 @@ from loader.settings import Mode, Settings, SettingsError, load_settings, silenc
 if TYPE_CHECKING:
     from loader.console import RunDisplay
     from loader.job import Job
+    from loader.sources.shard import Shard
 
 app = typer.Typer(
     help="Proves that every Stripe payout of a platform and its connected accounts ties out.",
@@ -60,6 +61,14 @@ Payouts = Annotated[
 Wait = Annotated[
     bool, typer.Option("--wait", help="If another run is at work, wait until it ends.")
 ]
+ShardText = Annotated[
+    str,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        help="Only the accounts that fall into part K of N; other processes sync the others.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Broken = Annotated[
     bool,
@@ -67,6 +76,15 @@ Broken = Annotated[
         "--broken", help="Plant discrepancies in the sandbox, to see how they are caught."
     ),
 ]
+
+
+def _shard(text: str) -> Shard:
+    from loader.sources.shard import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as wrong:
+        raise SettingsError(f"--shard: {wrong}") from None
 
 
 def _show_version(asked: bool) -> None:
@@ -120,28 +138,33 @@ def reconcile(
 
 
 @app.command()
-def sync(full: Full = False, broken: Broken = False, plan: Plan = False) -> None:
+def sync(
+    full: Full = False, broken: Broken = False, plan: Plan = False, shard: ShardText = "1/1"
+) -> None:
     """Load what is new from Stripe into the warehouse, and nothing more."""
     from loader.console import console, show_mode, show_price
     from loader.job import JobOptions
 
-    options = JobOptions(full=full, broken=broken)
     with _job() as (job, display):
+        part = _shard(shard)
+        options = JobOptions(full=full, broken=broken, shard=part)
         show_mode(job.settings)
         if plan:
-            with job.lock(), display.shown():
+            with job.lock(shard=part), display.shown():
                 price = job.plan(options)
             show_price(price)
             return
-        with job.lock(), display.shown():
+        with job.lock(shard=part), display.shown():
             result = job.sync(options)
-            bank_result = job.sync_bank(options)
+            bank_result = job.sync_bank(options) if part.number == 1 else None
         for account_id, error in sorted(result.errors.items()):
             console.print(f"{account_id}: {error}", markup=False)
         console.print(
             f"Loaded {result.rows.total():,} rows with {result.requests.total():,} requests "
             f"(the fewest possible: {result.requests_floor.total():,})."
         )
+        if bank_result is None:  # another shard reads them
+            return
         for path, reason in sorted(bank_result.not_whole.items()):
             console.print(f"Left out, not whole: {path}: {reason}", markup=False)
         console.print(

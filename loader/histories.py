@@ -177,11 +177,7 @@ def make_views(connection: duckdb.DuckDBPyConnection) -> None:
         "create or replace temporary table unreconciled_payouts "
         "(account_id varchar, payout_id varchar)"
     )
-    built = connection.execute(
-        "select count(*) from duckdb_tables() "
-        "where schema_name = 'finance' and table_name = 'fct_payout_reconciliation'"
-    ).fetchone()
-    if built == (1,):
+    if has_table(connection, "finance", "fct_payout_reconciliation"):
         connection.execute(_UNRECONCILED)
     connection.execute(_LISTS_STORED)
 
@@ -194,18 +190,23 @@ def make_listed_once(connection: duckdb.DuckDBPyConnection) -> None:
 
 def has_raw_tables(connection: duckdb.DuckDBPyConnection) -> bool:
     """Tell whether anything was ever loaded."""
-    found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'stripe' and table_name in "
-        "('_dlt_loads', 'accounts', 'account_syncs', 'payouts', 'payout_listings', "
-        "'created_stretches')"
-    ).fetchone()
-    return found == (6,)
+    return all(has_table(connection, "stripe", name) for name in _RAW_TABLES_ASKED)
+
+
+_RAW_TABLES_ASKED = (
+    "_dlt_loads",
+    "accounts",
+    "account_syncs",
+    "payouts",
+    "payout_listings",
+    "created_stretches",
+)
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    """Tell whether a table was made."""
+    """Tell whether a table, or a view that stands for one, was made."""
     found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?",
+        "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
         [schema, table],
     ).fetchone()
     return found == (1,)

@@ -14,11 +14,14 @@ import duckdb
 from filelock import Timeout
 
 from loader.bank_sync import BankRequest, BankResult, sync_bank
-from loader.build import BankRules, BuildError, DbtProject, FailedTest
+from loader.build import BuildError, FailedTest
+from loader.engine import dbt_project_of, raw_data_of
 from loader.exports import replace_exports, write_exports
 from loader.failure import told
+from loader.lake import Lake
 from loader.last_run import kept_complete_run
 from loader.publish import PublishError, publish
+from loader.publish_to_lake import publish_to_lake
 from loader.report.writing import replace_report, write_report
 from loader.run_lock import events_lock, run_lock
 from loader.run_record import RunRecord
@@ -39,13 +42,14 @@ from loader.selection import (
     format_of,
     write_selection,
 )
-from loader.settings import Mode, Settings, SettingsError
+from loader.settings import Engine, Mode, Settings, SettingsError
 from loader.sources.price import Price
 from loader.sources.scope import PLATFORM, Scope
+from loader.sources.shard import WHOLE, Shard
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import StripeReadError
 from loader.sync import LoadError, SyncProgress, SyncRequest, SyncResult, plan, sync
-from loader.warehouse import Warehouse, WarehouseError
+from loader.warehouse import WarehouseError
 
 # Seconds of the sandbox's story in each second, where it moves: a day in two minutes.
 STORY_SPEED = 720.0
@@ -100,6 +104,8 @@ class JobOptions:
     """Wait for another run to end, in place of leaving."""
     is_of_events: bool = False
     """Whether events started it: a run by hand then waits for it."""
+    shard: Shard = WHOLE
+    """Sync the accounts of this part alone; other processes sync the rest."""
 
 
 @dataclass(frozen=True)
@@ -121,15 +127,8 @@ class Job:
     def __init__(self, settings: Settings, progress: JobProgress) -> None:
         self.settings = settings = _at_story_time(settings)
         self._progress = progress
-        self._warehouse = Warehouse(settings.warehouse_path)
-        self._dbt = DbtProject(
-            settings.warehouse_path,
-            settings.mode_dir / "dbt",
-            settings.as_of,
-            BankRules(
-                settings.bank_grace_days, settings.bank_days_before, settings.bank_days_after
-            ),
-        )
+        self._raw = raw_data_of(settings)
+        self._dbt = dbt_project_of(settings)
 
     def reconcile(self, options: JobOptions) -> RunRecord:
         """Run the whole job; answer its record, which is written to `run.json` too.
@@ -150,15 +149,17 @@ class Job:
                     record.note_sync(synced)
                 with self._step(record, "statements"):
                     record.note_bank(self.sync_bank(options))
-                with self._step(record, "build"):
-                    self._dbt.run_models(full=options.full)
-                with self._step(record, "test"):
-                    failed = self._dbt.run_tests()
+                with self._dbt.session():
+                    with self._step(record, "build"):
+                        self._dbt.run_models(full=options.full)
+                    with self._step(record, "test"):
+                        failed = self._dbt.run_tests()
+                    self._dbt.collect()
                 with self._step(record, "export"):
                     write_exports(settings.warehouse_path, self._exports_dir)
                     self._write_report(failed_tests=len(failed))
                 with self._step(record, "publish"):
-                    publish(settings.warehouse_path, settings.published_path)
+                    self._publish()
                     replace_exports(self._exports_dir)
                     replace_report(self._report_path)
                 record.count_findings(settings.published_path)
@@ -168,7 +169,7 @@ class Job:
                 ]
                 record.exit_code = EXCEPTION_OPEN if failed or record.has_open_error else OK
                 if options.scope is None:
-                    self._warehouse.note_complete_run()
+                    self._raw.note_complete_run()
                     record.note_complete_run()
             except RUN_ERRORS as error:
                 record.error = told(error)
@@ -188,7 +189,7 @@ class Job:
         return sync_bank(
             BankRequest(
                 folder=self.settings.bank_dir,
-                warehouse=self._warehouse,
+                raw=self._raw,
                 pipelines_dir=self.settings.mode_dir / "dlt_bank",
                 full=options.full,
             )
@@ -201,9 +202,12 @@ class Job:
 
     def build(self, *, full: bool = False) -> list[FailedTest]:
         """Build the models, then test them; answer the tests that fail."""
-        self._need_warehouse()
-        self._dbt.run_models(full=full)
-        return self._dbt.run_tests()
+        self._need_raw_data()
+        with self._dbt.session():
+            self._dbt.run_models(full=full)
+            failed = self._dbt.run_tests()
+            self._dbt.collect()
+        return failed
 
     def publish(self) -> None:
         """Replace the file for BI tools and the report.
@@ -214,7 +218,7 @@ class Job:
         """
         self._need_models()
         self._write_report(failed_tests=None)
-        publish(self.settings.warehouse_path, self.settings.published_path)
+        self._publish()
         replace_report(self._report_path)
 
     def export(self) -> None:
@@ -257,7 +261,7 @@ class Job:
     def _scoped(self, options: JobOptions) -> JobOptions:
         """Answer the options with the part to read, if it is a part: a part needs a whole."""
         scope = options.scope or self.scope_of(options.account_ids, options.payout_ids)
-        if scope is not None and not self._warehouse.holds_complete_run():
+        if scope is not None and not self._raw.holds_complete_run():
             self._progress.reads_everything()
             scope = None
         return replace(options, scope=scope)
@@ -272,12 +276,12 @@ class Job:
             WarehouseError: the warehouse can't be opened.
         """
         payouts: dict[str, set[str]] = {account_id: set() for account_id in account_ids}
-        known = self._warehouse.accounts_of_payouts(payout_ids) if payout_ids else {}
+        known = self._raw.accounts_of_payouts(payout_ids) if payout_ids else {}
         for payout_id in payout_ids:
             account_id = known.get(payout_id)
             if account_id is None and len(account_ids) == 1:
                 (account_id,) = account_ids
-            if account_id is None and self._warehouse.holds_complete_run():
+            if account_id is None and self._raw.holds_complete_run():
                 raise SettingsError(
                     f"--payout {payout_id}: it was never loaded, so whose it is is not known. Name "
                     "its account too: --account acct_… (--account platform for your own)."
@@ -295,6 +299,11 @@ class Job:
             SettingsError: there is a key but no signing secret.
         """
         settings, key = self.settings, self.settings.stripe_api_key
+        if settings.engine is Engine.SPARK:
+            raise SettingsError(
+                "TIEOUT_ENGINE=spark: each event would start Spark anew. Serve events with DuckDB, "
+                "or schedule `tieout reconcile`."
+            )
         if key is None:
             with self._moving_sandbox(webhook_url) as source:
                 yield source
@@ -327,8 +336,10 @@ class Job:
             yield EventsSource(access, (delivery.secret,), now)
 
     @contextmanager
-    def lock(self, *, waits: bool = False) -> Iterator[None]:
+    def lock(self, *, waits: bool = False, shard: Shard = WHOLE) -> Iterator[None]:
         """Keep other runs out of this mode's folder; wait for a run that events started.
+
+        A lake takes what several shards load at once; a DuckDB file has one writer.
 
         Raises:
             WarehouseError: another run is at work.
@@ -337,7 +348,10 @@ class Job:
         progress = self._progress
         try:
             with run_lock(
-                self.settings.mode_dir, waits=waits, on_wait=progress.waiting_for_another_run
+                self.settings.mode_dir,
+                waits=waits,
+                on_wait=progress.waiting_for_another_run,
+                part="" if shard == WHOLE or not self._raw.only_adds else shard.name,
             ):
                 yield
         except Timeout:
@@ -360,6 +374,11 @@ class Job:
         self._progress.step_begun(name)
         with record.step(name):
             yield
+
+    def _publish(self) -> None:
+        publish(self.settings.warehouse_path, self.settings.published_path)
+        if isinstance(self._raw, Lake):
+            publish_to_lake(self.settings.published_path, self._raw.url, self.settings.as_of)
 
     def _keep(self, record: RunRecord) -> None:
         # A full disk takes no record either; why the run failed is said all the same.
@@ -391,6 +410,10 @@ class Job:
                 "Run `tieout build` first."
             )
 
+    def _need_raw_data(self) -> None:
+        if not self._raw.exists:
+            raise WarehouseError("Nothing was read from Stripe yet. Run `make reconcile` first.")
+
     def _need_warehouse(self) -> None:
         if not self.settings.warehouse_path.exists():
             raise WarehouseError(
@@ -402,12 +425,13 @@ class Job:
         return SyncRequest(
             access=access,
             mode=self.settings.mode,
-            warehouse=self._warehouse,
-            pipelines_dir=self.settings.mode_dir / "dlt",
+            raw=raw_data_of(self.settings, options.shard),
+            pipelines_dir=self.settings.mode_dir / _folder("dlt", options.shard),
             requests_per_second=self.settings.request_rate,
             start=self.settings.start_epoch,
             full=options.full,
             scope=options.scope,
+            shard=options.shard,
         )
 
     @contextmanager
@@ -418,7 +442,8 @@ class Job:
                 raise SettingsError("--broken is for the sandbox: unset STRIPE_API_KEY")
             yield StripeAccess(key.get_secret_value(), self.settings.stripe_api_base)
             return
-        bank_dir = None if self.settings.bank_dir_set else self.settings.bank_dir
+        writes_statements = options.shard.number == 1 and not self.settings.bank_dir_set
+        bank_dir = self.settings.bank_dir if writes_statements else None
         with SandboxProcess(self._sandbox_options(options), bank_dir) as sandbox:
             yield StripeAccess(sandbox.api_key, sandbox.base_url)
 
@@ -449,8 +474,15 @@ class Job:
         remove_bank_files(self.settings.mode_dir / "bank")
         for path in self.settings.mode_dir.glob("warehouse.duckdb*"):
             path.unlink()
+        if isinstance(self._raw, Lake):
+            self._raw.forget()
         # What it says of the last whole run is of that story too.
         (self.settings.mode_dir / "run.json").unlink(missing_ok=True)
+
+
+def _folder(name: str, shard: Shard) -> str:
+    """Answer the name of a folder that a shard has for itself."""
+    return name if shard == WHOLE else f"{name}-{shard.name}"
 
 
 def _refuse_unknown(options: JobOptions, synced: SyncResult) -> None:

@@ -18,7 +18,11 @@ _BETWEEN_LOOKS_SECONDS = 0.2
 
 @contextmanager
 def run_lock(
-    folder: Path, *, waits: bool = False, on_wait: Callable[[], None] = lambda: None
+    folder: Path,
+    *,
+    waits: bool = False,
+    on_wait: Callable[[], None] = lambda: None,
+    part: str = "",
 ) -> Iterator[None]:
     """Hold the folder's lock.
 
@@ -27,11 +31,12 @@ def run_lock(
         waits: wait for another run to end. What a run that events started holds is waited for in
             any case: it is short, and nobody watches it.
         on_wait: called once if it has to wait.
+        part: what alone is locked, for runs that are not in one another's way.
 
     Raises:
         Timeout: another run is at work.
     """
-    lock = FileLock(folder / _RUN)
+    lock = FileLock(folder / (f"{_RUN}-{part}" if part else _RUN))
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -63,6 +63,13 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+class Engine(StrEnum):
+    """What the models are built with, and where the raw tables lie."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class Settings(BaseSettings):
     """Every setting of a run, read once from the environment and `.env`."""
 
@@ -81,6 +88,9 @@ class Settings(BaseSettings):
     as_of: Annotated[datetime, BeforeValidator(_as_instant)] = Field(
         default_factory=_now, validation_alias="TIEOUT_AS_OF"
     )
+    engine: Engine = Field(Engine.DUCKDB, validation_alias="TIEOUT_ENGINE")
+    lake_set: str | None = Field(None, validation_alias="TIEOUT_LAKE")
+    spark_master: str = Field("local[*]", validation_alias="TIEOUT_SPARK_MASTER")
     requests_per_second: float | None = Field(
         None, ge=0, allow_inf_nan=False, validation_alias="TIEOUT_REQUESTS_PER_SECOND"
     )
@@ -178,6 +188,11 @@ class Settings(BaseSettings):
     def bank_dir(self) -> Path:
         """The folder of bank statements."""
         return (self.bank_dir_set or self.mode_dir / "bank").absolute()
+
+    @property
+    def lake(self) -> str:
+        """The folder or URL of the lake's parquet files, used where the engine is Spark."""
+        return self.lake_set or str(self.mode_dir / "lake")
 
     @property
     def webhook_secrets(self) -> tuple[SecretStr, ...]:

@@ -21,7 +21,9 @@ import dlt
 import pyarrow as pa
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from loader.destination import destination_of
 from loader.loose_ends import LooseEnds
+from loader.raw_data import RawData
 from loader.settings import Mode
 from loader.sources.account_access import Reading
 from loader.sources.account_reader import AccountReader
@@ -29,6 +31,7 @@ from loader.sources.batch import Batch, Rows
 from loader.sources.platform_accounts import PlatformAccounts
 from loader.sources.price import Price, price_of
 from loader.sources.scope import Scope
+from loader.sources.shard import WHOLE, Shard
 from loader.sources.stripe_connect import stripe_connect
 from loader.sources.stripe_tables import (
     ACCOUNT_SYNCS,
@@ -46,7 +49,6 @@ from loader.stripe_api.errors import (
     gravest_of_group,
 )
 from loader.stripe_api.pacing import Pacing
-from loader.warehouse import DUCKDB_SETTINGS, Warehouse
 
 # Rows from which on a batch is loaded: what was not loaded is what a kill costs, and loading takes
 # some time whatever the size. Reading goes on meanwhile, until the next one is full.
@@ -103,7 +105,7 @@ class SyncRequest:
 
     access: StripeAccess
     mode: Mode
-    warehouse: Warehouse
+    raw: RawData
     pipelines_dir: Path
     requests_per_second: float
     start: int | None = None
@@ -111,6 +113,9 @@ class SyncRequest:
     """Read everything again, whatever was read before."""
     scope: Scope | None = None
     """Read a part of the platform alone; none is the whole."""
+    shard: Shard = WHOLE
+    """Read the accounts of this part alone, with its share of the requests; others read the rest
+    meanwhile."""
 
 
 @dataclass
@@ -167,13 +172,17 @@ def plan(request: SyncRequest, progress: SyncProgress) -> Price:
 
 
 async def _run(request: SyncRequest, progress: SyncProgress) -> SyncResult:
-    async with StripeClient(request.access, Pacing(request.requests_per_second)) as client:
+    async with StripeClient(request.access, _pacing(request)) as client:
         return await _Sync(request, progress, client).run()
 
 
 async def _plan(request: SyncRequest, progress: SyncProgress) -> Price:
-    async with StripeClient(request.access, Pacing(request.requests_per_second)) as client:
+    async with StripeClient(request.access, _pacing(request)) as client:
         return await _Sync(request, progress, client).plan()
+
+
+def _pacing(request: SyncRequest) -> Pacing:
+    return Pacing(request.requests_per_second, shares=request.shard.count)
 
 
 class _Sync:
@@ -192,19 +201,19 @@ class _Sync:
     async def run(self) -> SyncResult:
         platform = await self._begin()
         self._claim_warehouse(platform)
-        with self._request.warehouse.kept_open():
+        with self._request.raw.kept_open():
             return await self._read_platform(platform)
 
     def _claim_warehouse(self, platform: Row) -> None:
-        warehouse = self._request.warehouse
-        warehouse.claim(platform["id"], self._request.mode)
-        warehouse.refuse_earlier({table.name: table.columns.keys() for table in RAW_TABLES})
+        raw = self._request.raw
+        raw.claim(platform["id"], self._request.mode)
+        raw.refuse_earlier({table.name: table.columns.keys() for table in RAW_TABLES})
 
     async def _read_platform(self, platform: Row) -> SyncResult:
-        warehouse = self._request.warehouse
-        self._reading = replace(self._reading, run_number=warehouse.next_run_number())
+        raw = self._request.raw
+        self._reading = replace(self._reading, run_number=raw.next_run_number())
         self._loader = _BatchLoader(self._request, self._progress)
-        known = warehouse.known_accounts()
+        known = self._of_shard(raw.known_accounts())
         accounts = await self._find_accounts(platform, known)
         await self._loader.add((ACCOUNTS, [row for row in accounts.values() if "id" in row]))
         self._loader.make_tables()  # while the first answers are on their way
@@ -224,7 +233,7 @@ class _Sync:
     async def _find_accounts(self, platform: Row, known: dict[str, Row]) -> dict[str, Row]:
         """Answer the accounts to read; those that a small sync knows already have no `id`."""
         if self._request.scope is None:
-            return await self._accounts.find_all(platform)
+            return self._of_shard(await self._accounts.find_all(platform))
         found = await self._accounts.find_named(self._request.scope, platform, known)
         self._result.unknown = set(found.unknown)
         self._result.statuses |= dict.fromkeys(found.unknown, "revoked")
@@ -232,11 +241,14 @@ class _Sync:
         self._result.errors |= found.unknown | found.failed
         return found.rows
 
+    def _of_shard(self, accounts: dict[str, Row]) -> dict[str, Row]:
+        return {name: row for name, row in accounts.items() if self._request.shard.holds(name)}
+
     async def plan(self) -> Price:
         platform = await self._begin()
-        if self._request.warehouse.path.exists():
+        if self._request.raw.exists:
             self._claim_warehouse(platform)
-        self._make_readers(await self._accounts.find_all(platform))
+        self._make_readers(self._of_shard(await self._accounts.find_all(platform)))
         with gravest_of_group():
             await self._survey()
         return self._price()
@@ -260,11 +272,11 @@ class _Sync:
         return platform
 
     def _make_readers(self, accounts: dict[str, Row]) -> None:
-        warehouse = self._request.warehouse
-        has_history = warehouse.path.exists() and not self._request.full
+        raw = self._request.raw
+        has_history = raw.exists and not self._request.full
         scope = self._request.scope
         named = scope.all_payouts if scope else ()
-        histories = warehouse.histories(named) if has_history else {}
+        histories = raw.histories(named) if has_history else {}
         self._readers = {
             account_id: AccountReader(
                 self._client, self._reading, account, histories.get(account_id), self._keep
@@ -308,7 +320,7 @@ class _Sync:
 
     def _price(self) -> Price:
         readable = [r for r in self._readers.values() if r.account_id not in self._result.errors]
-        return price_of(readable, self._request.requests_per_second)
+        return price_of(readable, self._request.requests_per_second / self._request.shard.count)
 
     async def _read_surveyed(self) -> None:
         while reader := await self._surveyed.get():
@@ -364,7 +376,7 @@ class _Sync:
                 tied.get(account_id, LooseEnds()),
                 may_search=self._readers[account_id].can_search,
             )
-            for account_id, found in self._request.warehouse.loose_ends().items()
+            for account_id, found in self._request.raw.loose_ends().items()
             if self._result.statuses.get(account_id) == "readable"
         }
         return {account_id: found for account_id, found in new.items() if found}
@@ -379,22 +391,17 @@ class _BatchLoader:
 
     def __init__(self, request: SyncRequest, progress: SyncProgress) -> None:
         shutil.rmtree(request.pipelines_dir, ignore_errors=True)
-        self._warehouse = request.warehouse
+        self._raw = request.raw
         self._progress = progress
         self._batch = Batch()
         self._batch_began: float | None = None
         self._loading: asyncio.Task[None] | None = None
-        self._has_made_tables = False
+        self._has_made_tables = self._raw.only_adds  # each load makes what it needs
         self.rows: Counter[str] = Counter()
         self._pipeline = dlt.pipeline(
             "stripe_connect",
             pipelines_dir=str(request.pipelines_dir),
-            destination=dlt.destinations.duckdb(
-                {
-                    "database": str(request.warehouse.path),
-                    "global_config": dict(DUCKDB_SETTINGS),
-                }
-            ),
+            destination=destination_of(request.raw),
             dataset_name="stripe",
         )
 
@@ -426,7 +433,7 @@ class _BatchLoader:
 
     def make_tables(self) -> None:
         """Load what there is, however little, unless that is being done: it makes the tables."""
-        if self._loading is None:
+        if self._loading is None and not self._has_made_tables:
             self._begin_load()
 
     def _begin_load(self) -> None:
@@ -459,9 +466,11 @@ class _BatchLoader:
 
     def _load(self, batch: Batch) -> None:
         try:
-            source = stripe_connect(batch, make_all_tables=not self._has_made_tables)
+            source = stripe_connect(
+                batch, make_all_tables=not self._has_made_tables, only_adds=self._raw.only_adds
+            )
             self._pipeline.run(source)
-            self._warehouse.shorten_log()
+            self._raw.tidy()
             self.rows.update(batch.counts())
         except (PipelineStepFailed, pa.ArrowException, ValueError) as failure:
             reason = failure.exception if isinstance(failure, PipelineStepFailed) else failure

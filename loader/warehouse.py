@@ -1,4 +1,4 @@
-"""The private DuckDB file: whose it is, and what this run may ask of it.
+"""The private DuckDB file: whose it is, and how it is opened.
 
 The file is opened for the moment of a question, or kept open while a sync asks and loads; dlt and
 dbt open it for themselves.
@@ -6,17 +6,15 @@ dbt open it for themselves.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from loader.histories import AccountHistory, has_raw_tables, has_table, read_histories
-from loader.loose_ends import LooseEnds, find_loose_ends
+from loader.histories import has_table
+from loader.raw_data import DUCKDB_SETTINGS, RawData
 from loader.settings import Mode, SettingsError
 
 # Raised when what a warehouse of this version holds can't be read by older code.
@@ -25,34 +23,21 @@ WAREHOUSE_VERSION = 1
 # A log of what was written is worked into the file from this size on.
 LARGEST_LOG_BYTES = 64_000_000
 
-# What DuckDB may take while a platform is synced: it would keep as much of the file in memory as
-# there is room, and a sync shares the machine with what it reads. Beyond it, it works on disk; each
-# thread needs a part of it, and with 16 of them it was too little for 15 million rows.
-DUCKDB_SETTINGS: Mapping[str, str | int] = {
-    "memory_limit": "160MB",
-    "threads": min(4, os.cpu_count() or 1),
-}
-
 
 class WarehouseError(Exception):
     """The warehouse can't be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
-class StatementFile:
-    """What the warehouse holds of a path in the folder of bank statements."""
-
-    source_id: str
-    format: str | None
-    reason: str | None
-    """Why it is not whole; none if it is."""
-
-
-@dataclass(frozen=True)
-class Warehouse:
+class Warehouse(RawData):
     """The warehouse of one platform account in one mode."""
 
     path: Path
+
+    @property
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.exists()
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -82,7 +67,7 @@ class Warehouse:
         with self.connect():
             yield
 
-    def shorten_log(self) -> None:
+    def tidy(self) -> None:
         """Work the log of what was written into the file, if it has grown long."""
         log = self.path.with_name(f"{self.path.name}.wal")
         if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
@@ -147,19 +132,6 @@ class Warehouse:
                     "the folder that you moved; copy its folder of bank statements back."
                 )
 
-    def histories(self, named_payouts: Collection[str] = ()) -> dict[str, AccountHistory]:
-        """Answer what earlier runs read, by account (see `read_histories`)."""
-        with self.connect() as connection:
-            return read_histories(connection, named_payouts)
-
-    def next_run_number(self) -> int:
-        """Answer the number of the run that begins now."""
-        with self.connect() as connection:
-            if not has_raw_tables(connection):
-                return 1
-            last = connection.execute("select max(run_number) from stripe.account_syncs").fetchone()
-        return 1 + ((last and last[0]) or 0)
-
     def note_complete_run(self) -> None:
         """Note that every account was looked at, and what came of it was published."""
         with self.connect() as connection:
@@ -172,41 +144,6 @@ class Warehouse:
         with self.connect() as connection:
             return has_table(connection, "audit", "complete_run")
 
-    def known_accounts(self) -> dict[str, dict[str, Any]]:
-        """Answer every account ever loaded, by id: what a reader has to know of it."""
-        names = ("account_id", "is_platform_account", "created")
-        with self.connect() as connection:
-            if not has_raw_tables(connection):
-                return {}
-        rows = self.rows_of("stripe.accounts", names)
-        return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
-
-    def accounts_of_payouts(self, payout_ids: Collection[str]) -> dict[str, str]:
-        """Answer the account of each payout that was loaded before."""
-        if not self.path.exists():
-            return {}
-        with self.connect() as connection:
-            if not has_raw_tables(connection):
-                return {}
-            found = connection.execute(
-                "select id, account_id from stripe.payouts where list_contains(?, id)",
-                [list(payout_ids)],
-            ).fetchall()
-        return dict(found)
-
-    def statement_files(self) -> dict[str, StatementFile] | None:
-        """Answer the statement files read so far, by path; none before the first were."""
-        with self.connect() as connection:
-            if not has_table(connection, "bank", "statement_files"):
-                return None
-            # A file whose load was cut short counts as not read.
-            rows = connection.execute(
-                "select path, source_id, format, reason from bank.statement_files "
-                "where _dlt_load_id is null or _dlt_load_id in "
-                "(select load_id from bank._dlt_loads where status = 0)"
-            ).fetchall()
-        return {path: StatementFile(*rest) for path, *rest in rows}
-
     def drop_statement_sources(self, source_ids: Collection[str]) -> None:
         """Drop the statements and lines of contents that no path stands for any more."""
         if not source_ids:
@@ -218,15 +155,3 @@ class Warehouse:
                     "and source_id not in (select source_id from bank.statement_files)",
                     [list(source_ids)],
                 )
-
-    def rows_of(self, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-        """Answer some columns of all rows of a small table."""
-        with self.connect() as connection:
-            return connection.execute(
-                f"select {', '.join(columns)} from {table}"  # noqa: S608 - our own names
-            ).fetchall()
-
-    def loose_ends(self) -> dict[str, LooseEnds]:
-        """Answer, by account, what has to be looked up before anything is called missing."""
-        with self.connect() as connection:
-            return find_loose_ends(connection)

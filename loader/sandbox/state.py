@@ -4,6 +4,7 @@ They are kept so that a later run appends to and ages the same history.
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -85,7 +86,8 @@ def _read(path: Path) -> SandboxState:
 
 def _write(path: Path, state: SandboxState) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".json.new")
+    # Several loaders may begin at once in one folder.
+    unfinished = path.with_suffix(f".json.{os.getpid()}.new")
     content = asdict(state) | {"first_day": state.first_day.isoformat()}
     unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(path)

@@ -46,23 +46,25 @@ _CONTRACT: Any = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"
 
 @dlt.source(name="bank", max_table_nesting=0, schema_contract=_CONTRACT)
 def bank_statements(
-    rows: Mapping[str, Sequence[Row]], lines: Sequence[Path]
+    rows: Mapping[str, Sequence[Row]], lines: Sequence[Path], *, only_adds: bool = False
 ) -> Iterator[DltResource]:
     """Answer one resource per raw table.
 
     Args:
         rows: the rows of each table but that of lines, by its name.
         lines: parquet files of statement lines.
+        only_adds: add the rows to those that are there, in place of merging them.
     """
     for table in BANK_TABLES:
         if table is STATEMENT_LINES:
-            yield _resource(table, chain(_batches(lines), [table.schema.empty_table()]))
-        elif table is STATEMENT_FILES and rows.get(table.name):
-            yield _resource(table, list(rows[table.name]))
-        else:
             yield _resource(
-                table, [pa.Table.from_pylist(list(rows.get(table.name, ())), table.schema)]
+                table, chain(_batches(lines), [table.schema.empty_table()]), only_adds=only_adds
             )
+        elif table is STATEMENT_FILES and rows.get(table.name):
+            yield _resource(table, list(rows[table.name]), only_adds=only_adds)
+        else:
+            found = pa.Table.from_pylist(list(rows.get(table.name, ())), table.schema)
+            yield _resource(table, [found], only_adds=only_adds)
 
 
 def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
@@ -80,7 +82,12 @@ def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(gathered)
 
 
-def _resource(table: BankTable, items: Any) -> DltResource:  # noqa: ANN401 - arrow or dicts
+def _resource(
+    table: BankTable,
+    items: Any,  # noqa: ANN401 - arrow or dicts
+    *,
+    only_adds: bool,
+) -> DltResource:
     columns: Any = {
         name: {"name": name, "data_type": _DLT_TYPES[kind], "nullable": name not in table.key}
         for name, kind in table.columns.items()
@@ -93,7 +100,7 @@ def _resource(table: BankTable, items: Any) -> DltResource:  # noqa: ANN401 - ar
     resource: DltResource = dlt.resource(
         items,
         name=table.name,
-        write_disposition=disposition,
+        write_disposition="append" if only_adds else disposition,
         columns=columns,
         file_format="parquet",
         **keys,

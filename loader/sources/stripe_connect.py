@@ -52,7 +52,9 @@ _CONTRACT: Any = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"
 
 
 @dlt.source(name="stripe", max_table_nesting=0, schema_contract=_CONTRACT)
-def stripe_connect(batch: Batch, *, make_all_tables: bool = True) -> Iterator[DltResource]:
+def stripe_connect(
+    batch: Batch, *, make_all_tables: bool = True, only_adds: bool = False
+) -> Iterator[DltResource]:
     """Answer one resource per raw table, holding the rows of a batch.
 
     Types are frozen: a value of another type stops the load. New columns are added.
@@ -61,14 +63,15 @@ def stripe_connect(batch: Batch, *, make_all_tables: bool = True) -> Iterator[Dl
         batch: the rows.
         make_all_tables: make tables of which the batch has no row, too. Each table costs dlt a
             twentieth of a second, so this is for the first batch of a run.
+        only_adds: add the rows to those that are there, in place of merging them.
     """
     for table in RAW_TABLES:
         rows = batch.take(table)
         if make_all_tables or rows.num_rows:
-            yield _resource(table, rows)
+            yield _resource(table, rows, only_adds=only_adds)
 
 
-def _resource(table: RawTable, rows: pa.Table) -> DltResource:
+def _resource(table: RawTable, rows: pa.Table, *, only_adds: bool) -> DltResource:
     columns: Any = {name: _column_hint(table, name) for name in table.columns}
     if table in _RECORDS_OF_READING:
         columns |= {n: {"name": n, "data_type": "text", "nullable": True} for n in _LOAD_COLUMNS}
@@ -83,7 +86,7 @@ def _resource(table: RawTable, rows: pa.Table) -> DltResource:
     resource: DltResource = dlt.resource(
         iter([_item(table, rows)]),  # a list would be kept, and the rows with it
         name=table.name,
-        write_disposition=disposition,
+        write_disposition="append" if only_adds else disposition,
         columns=columns,
         file_format="parquet",
         **keys,

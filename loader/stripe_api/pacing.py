@@ -90,9 +90,10 @@ class Pace:
 class Limits:
     """What limits one endpoint, or all together: the pace, and how many are in flight."""
 
-    def __init__(self, requests_per_second: float) -> None:
+    def __init__(self, requests_per_second: float, shares: int = 1) -> None:
         self.pace = Pace(requests_per_second)
-        self.places = Allowance(REQUESTS_IN_FLIGHT, LEAST_IN_FLIGHT)
+        in_flight = max(REQUESTS_IN_FLIGHT // shares, LEAST_IN_FLIGHT)
+        self.places = Allowance(in_flight, LEAST_IN_FLIGHT)
         self.in_flight = 0
 
     def has_place(self, now: float) -> bool:
@@ -108,8 +109,8 @@ class Limits:
 class Endpoint(Limits):
     """The limits of one endpoint and the requests that wait for them, first come, first served."""
 
-    def __init__(self, requests_per_second: float) -> None:
-        super().__init__(requests_per_second)
+    def __init__(self, requests_per_second: float, shares: int = 1) -> None:
+        super().__init__(requests_per_second, shares)
         self.waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     def drop_cancelled(self) -> None:
@@ -157,10 +158,16 @@ class Turn:
 class Pacing:
     """The limits of every endpoint and of all together, shared by every task."""
 
-    def __init__(self, requests_per_second: float) -> None:
-        """Args: requests_per_second: for all endpoints together; 0 if only refusals slow it."""
-        self._endpoint_rate = min(requests_per_second, ENDPOINT_REQUESTS_PER_SECOND)
-        self._overall = Limits(requests_per_second)
+    def __init__(self, requests_per_second: float, shares: int = 1) -> None:
+        """Divide what may be asked.
+
+        Args:
+            requests_per_second: for all endpoints together; 0 if only refusals slow it.
+            shares: how many programs ask at once, each with as much.
+        """
+        self._shares = shares
+        self._endpoint_rate = min(requests_per_second, ENDPOINT_REQUESTS_PER_SECOND) / shares
+        self._overall = Limits(requests_per_second / shares, shares)
         self._endpoints: dict[str, Endpoint] = {}
         self._tickets = itertools.count()
         self._called: asyncio.Future[None] | None = None
@@ -169,7 +176,7 @@ class Pacing:
     @asynccontextmanager
     async def turn(self, endpoint: str) -> AsyncIterator[Turn]:
         """Wait until a request to an endpoint may leave, and hold its place in flight."""
-        limits = self._endpoints.setdefault(endpoint, Endpoint(self._endpoint_rate))
+        limits = self._endpoints.setdefault(endpoint, Endpoint(self._endpoint_rate, self._shares))
         await self._wait(limits)
         now = asyncio.get_running_loop().time()
         limits.leaves(now)

@@ -21,7 +21,7 @@
 #}
 {% macro fingerprints_kept() -%}
     {{ return(load_relation(api.Relation.create(
-        database=target.database, schema='audit', identifier='fingerprints_kept'
+        database=this.database, schema='audit', identifier='fingerprints_kept'
     ))) }}
 {%- endmacro %}
 
@@ -53,7 +53,7 @@
         'int_raw_rows_fingerprinted', 'int_builds_scoped', 'int_balance_transactions_changed',
         'int_balance_transactions_united', 'int_balance_transactions_attributed', model.name,
     ] -%}
-    {%- if execute and relying | reject('in', built) | list == [] %}
+    {%- if execute and var('models_version') and relying | reject('in', built) | list == [] %}
         create schema if not exists {{ target.database }}.audit;
         drop table if exists {{ kept }};
         create table {{ kept }} as select * from {{ ref('int_raw_rows_fingerprinted') }};

@@ -8,12 +8,20 @@
     make_timestamp({{ seconds }} * 1000000)
 {%- endmacro %}
 
+{% macro spark__epoch_to_timestamp(seconds) -%}
+    timestamp_seconds({{ seconds }})
+{%- endmacro %}
+
 {% macro days_between(from_date, to_date) -%}
     {{ return(adapter.dispatch('days_between')(from_date, to_date)) }}
 {%- endmacro %}
 
 {% macro duckdb__days_between(from_date, to_date) -%}
     date_diff('day', {{ from_date }}, {{ to_date }})
+{%- endmacro %}
+
+{% macro spark__days_between(from_date, to_date) -%}
+    datediff({{ to_date }}, {{ from_date }})
 {%- endmacro %}
 
 {% macro hours_after(instant, hours) -%}
@@ -24,12 +32,20 @@
     {{ instant }} + interval ({{ hours }}) hour
 {%- endmacro %}
 
+{% macro spark__hours_after(instant, hours) -%}
+    {{ instant }} + make_dt_interval(0, {{ hours }})
+{%- endmacro %}
+
 {% macro seconds_after(instant, seconds) -%}
     {{ return(adapter.dispatch('seconds_after')(instant, seconds)) }}
 {%- endmacro %}
 
 {% macro duckdb__seconds_after(instant, seconds) -%}
     {{ instant }} + interval ({{ seconds }}) second
+{%- endmacro %}
+
+{% macro spark__seconds_after(instant, seconds) -%}
+    {{ instant }} + make_dt_interval(0, 0, 0, {{ seconds }})
 {%- endmacro %}
 
 {% macro month_of(instant) -%}
@@ -40,11 +56,19 @@
     cast(date_trunc('month', {{ instant }}) as date)
 {%- endmacro %}
 
+{% macro spark__month_of(instant) -%}
+    cast(date_trunc('month', {{ instant }}) as date)
+{%- endmacro %}
+
 {% macro last_day_of_month(month) -%}
     {{ return(adapter.dispatch('last_day_of_month')(month)) }}
 {%- endmacro %}
 
 {% macro duckdb__last_day_of_month(month) -%}
+    last_day({{ month }})
+{%- endmacro %}
+
+{% macro spark__last_day_of_month(month) -%}
     last_day({{ month }})
 {%- endmacro %}
 
@@ -65,6 +89,10 @@
     )
 {%- endmacro %}
 
+{% macro spark__each_month(first_day, last_day) -%}
+    explode(sequence(cast(date_trunc('month', {{ first_day }}) as date), cast(date_trunc('month', {{ last_day }}) as date), interval 1 month))
+{%- endmacro %}
+
 {# The date some days later; a negative number is earlier. #}
 {% macro days_after(day, days) -%}
     {{ return(adapter.dispatch('days_after')(day, days)) }}
@@ -72,6 +100,10 @@
 
 {% macro duckdb__days_after(day, days) -%}
     ({{ day }} + cast({{ days }} as integer))
+{%- endmacro %}
+
+{% macro spark__days_after(day, days) -%}
+    date_add({{ day }}, cast({{ days }} as int))
 {%- endmacro %}
 
 {# In a select list: a row for each day between two days, both included. #}
@@ -91,6 +123,10 @@
     )
 {%- endmacro %}
 
+{% macro spark__each_day(first_day, last_day) -%}
+    explode(sequence(cast({{ first_day }} as date), cast({{ last_day }} as date), interval 1 day))
+{%- endmacro %}
+
 {# Whether a date is a Saturday or a Sunday. #}
 {% macro is_weekend(day) -%}
     {{ return(adapter.dispatch('is_weekend')(day)) }}
@@ -98,4 +134,8 @@
 
 {% macro duckdb__is_weekend(day) -%}
     (isodow({{ day }}) > 5)
+{%- endmacro %}
+
+{% macro spark__is_weekend(day) -%}
+    (weekday({{ day }}) > 4)
 {%- endmacro %}

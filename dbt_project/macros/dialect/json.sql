@@ -7,6 +7,10 @@
     {{ document }} ->> '{{ field }}'
 {%- endmacro %}
 
+{% macro spark__json_field(document, field) -%}
+    get_json_object({{ document }}, '$.{{ field }}')
+{%- endmacro %}
+
 {#
     The sum of one integer field over a JSON array, or as near to it as a BIGINT comes; null where
     there is no array. The engine's own sum is twice as wide, and ten times as slow to read.
@@ -35,6 +39,27 @@
     end
 {%- endmacro %}
 
+{% macro spark__json_array_sum(document, field) -%}
+    case
+        when left(ltrim({{ document }}), 1) = '['
+            then cast(
+                greatest(
+                    least(
+                        aggregate(
+                            from_json({{ document }}, 'array<struct<{{ field }}: bigint>>'),
+                            cast(0 as decimal(38, 0)),
+                            (total, part) -> cast(
+                                total + coalesce(part.{{ field }}, 0) as decimal(38, 0)
+                            )
+                        ),
+                        9223372036854775807
+                    ),
+                    -9223372036854775807
+                ) as bigint
+            )
+    end
+{%- endmacro %}
+
 {# The integer that a JSON object holds under a key which a column names; null where it has none. #}
 {% macro json_integer_at(document, key) -%}
     {{ return(adapter.dispatch('json_integer_at')(document, key)) }}
@@ -42,4 +67,8 @@
 
 {% macro duckdb__json_integer_at(document, key) -%}
     cast({{ document }} ->> {{ key }} as bigint)
+{%- endmacro %}
+
+{% macro spark__json_integer_at(document, key) -%}
+    cast(element_at(from_json({{ document }}, 'map<string, bigint>'), {{ key }}) as bigint)
 {%- endmacro %}

@@ -11,6 +11,10 @@
     end
 {%- endmacro %}
 
+{% macro spark__letters_and_digits(text) -%}
+    regexp_replace(upper({{ text }}), '[^0-9A-Z]+', '')
+{%- endmacro %}
+
 {# A text's words in upper case, each between blanks, so that a word can be looked for whole. #}
 {% macro words_between_blanks(text) -%}
     {{ return(adapter.dispatch('words_between_blanks')(text)) }}
@@ -18,6 +22,10 @@
 
 {% macro duckdb__words_between_blanks(text) -%}
     (' ' || regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ', 'g') || ' ')
+{%- endmacro %}
+
+{% macro spark__words_between_blanks(text) -%}
+    (' ' || regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ') || ' ')
 {%- endmacro %}
 
 {# In a select list: a row for each word of a text that has so many letters and digits or more. #}
@@ -29,6 +37,23 @@
     unnest(regexp_extract_all(upper({{ text }}), '[0-9A-Z]{ {{- least_length -}} ,}'))
 {%- endmacro %}
 
+{% macro spark__each_long_word(text, least_length) -%}
+    explode(regexp_extract_all(upper({{ text }}), '([0-9A-Z]{ {{- least_length -}} ,})', 1))
+{%- endmacro %}
+
+{# A regular expression as a literal, its backslashes as they are. #}
+{% macro pattern_literal(text) -%}
+    {{ return(adapter.dispatch('pattern_literal')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__pattern_literal(text) -%}
+    '{{ text }}'
+{%- endmacro %}
+
+{% macro spark__pattern_literal(text) -%}
+    r'{{ text }}'
+{%- endmacro %}
+
 {# Whether a text holds something that a regular expression describes. #}
 {% macro matches_pattern(text, pattern) -%}
     {{ return(adapter.dispatch('matches_pattern')(text, pattern)) }}
@@ -36,6 +61,10 @@
 
 {% macro duckdb__matches_pattern(text, pattern) -%}
     regexp_matches({{ text }}, {{ pattern }})
+{%- endmacro %}
+
+{% macro spark__matches_pattern(text, pattern) -%}
+    ({{ text }} rlike {{ pattern }})
 {%- endmacro %}
 
 {# A text without the zeros that it begins with. #}
@@ -47,6 +76,10 @@
     ltrim({{ text }}, '0')
 {%- endmacro %}
 
+{% macro spark__without_leading_zeros(text) -%}
+    ltrim('0', {{ text }})
+{%- endmacro %}
+
 {# All values of a group in one text, in their order. #}
 {% macro joined_in_order(value) -%}
     {{ return(adapter.dispatch('joined_in_order')(value)) }}
@@ -54,4 +87,8 @@
 
 {% macro duckdb__joined_in_order(value) -%}
     array_to_string(list_sort(list({{ value }})), '|')
+{%- endmacro %}
+
+{% macro spark__joined_in_order(value) -%}
+    nullif(array_join(array_sort(collect_list({{ value }})), '|'), '')
 {%- endmacro %}

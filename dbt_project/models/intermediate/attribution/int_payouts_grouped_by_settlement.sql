@@ -18,7 +18,8 @@ settlements_named as (
             when is_automatic and payout_method = 'standard'
                 then {{ hashed_id([
                     'account_id', 'currency', 'destination_id', 'source_type',
-                    'sign(payout_amount_minor)', 'created_date', 'expected_arrival_date',
+                    'cast(sign(payout_amount_minor) as integer)', 'created_date',
+                    'expected_arrival_date',
                 ]) }}
             else {{ hashed_id(['account_id', 'payout_id']) }}
         end as settlement_id

@@ -129,7 +129,7 @@ select
     with_text.line_key in (select branded_lines.line_key from branded_lines)
     or case
         when with_text.marker is null
-            then {{ matches_pattern('with_text.line_text', "'" ~ var('bank_marker') ~ "'") }}
+            then {{ matches_pattern('with_text.line_text', pattern_literal(var('bank_marker'))) }}
         when with_text.is_marker_plain then position(with_text.marker in with_text.line_text) > 0
         else {{ matches_pattern('with_text.line_text', 'with_text.marker') }}
     end as is_marked

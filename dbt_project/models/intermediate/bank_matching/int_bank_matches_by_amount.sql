@@ -1,22 +1,8 @@
--- Payouts and lines of one amount, matched where their numbers agree. A payout and a line that have
--- only each other within the window are a match by themselves. Of the others, which is which can't
--- be told, though the money is right. An island is a run of them in which no two neighbours lie
--- further apart than the window: where it holds as many payouts as lines, the first belongs to the
--- first. In the remaining islands, days are looked at one by one, and then what is left of them; a
--- line of the very day that no other payout could be is a match by itself.
+-- Payouts and lines of one amount. A payout and a line that have only each other within the window
+-- are a match by themselves; of the others, whole islands go first. In the remaining islands, days
+-- are looked at one by one, and then what is left of them; a line of the very day that no other
+-- payout could be is a match by itself.
 with
-
-all_payouts as (
-
-    select * from {{ ref('int_payouts_directed_to_bank') }}
-
-),
-
-all_lines as (
-
-    select * from {{ ref('int_bank_lines_described') }}
-
-),
 
 hits as (
 
@@ -25,81 +11,49 @@ hits as (
 
 ),
 
-hits_counted as (
+whole_pairs as (
 
-    select
-        *,
-        count(*) over (partition by payout_key) as lines_of_payout,
-        count(*) over (partition by line_key) as payouts_of_line
-    from hits
+    select * from {{ ref('int_bank_matches_in_islands') }}
 
 ),
 
-alone as (
-
-    select
-        payout_key,
-        line_key
-    from hits_counted
-    where lines_of_payout = 1 and payouts_of_line = 1
-
-),
-
-others as (
-
-    select * from hits_counted
-    where lines_of_payout > 1 or payouts_of_line > 1
-
-),
-
-other_payouts as (
-
-    select distinct payout_key from others
-
-),
-
-other_lines as (
-
-    select distinct
-        line_key,
-        payouts_of_line
-    from others
-
-),
-
--- What is of one pool, currency and amount has one key.
 payouts as (
 
     select
-        {{ narrow_key(hashed_id([
-            'all_payouts.bank_pool_id', 'all_payouts.currency', 'all_payouts.payout_amount_minor',
-        ])) }} as amount_key,
-        all_payouts.payout_key,
-        all_payouts.account_id,
-        all_payouts.payout_id,
-        all_payouts.destination_id,
-        all_payouts.expected_arrival_date as event_date
-    from all_payouts
-    inner join other_payouts on all_payouts.payout_key = other_payouts.payout_key
+        amount_key,
+        item_key as payout_key,
+        account_id,
+        payout_id,
+        destination_id,
+        event_date
+    from {{ ref('int_bank_ties_found') }}
+    where is_payout
 
 ),
 
 lines as (
 
     select
-        {{ narrow_key(hashed_id([
-            'all_lines.bank_pool_id', 'all_lines.currency', 'all_lines.amount_minor',
-        ])) }} as amount_key,
-        all_lines.line_key,
-        all_lines.bank_account_id,
-        all_lines.posted_date as event_date,
-        other_lines.payouts_of_line
-    from all_lines
-    inner join other_lines on all_lines.line_key = other_lines.line_key
+        amount_key,
+        item_key as line_key,
+        bank_account_id,
+        payouts_of_line,
+        event_date
+    from {{ ref('int_bank_ties_found') }}
+    where not is_payout
 
 ),
 
-{{ matched_in_islands('whole', 'payouts', 'lines') }},
+alone as (
+
+    select
+        hits.payout_key,
+        hits.line_key
+    from hits
+    left join payouts on hits.payout_key = payouts.payout_key
+    where payouts.payout_key is null
+
+),
 
 payouts_after_whole as (
 

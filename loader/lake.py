@@ -1,0 +1,194 @@
+# ruff: noqa: S608 - every name in these queries is our own, every text quoted
+"""A lake of parquet in place of the DuckDB file: many loaders write to it at once.
+
+    <lake>/<dataset>/<table>/shard=<k-of-n>/load_id=<dlt's load id>/<file>.parquet
+
+Rows are only ever added; a load counts once dlt has put its record into `_dlt_loads`, after all its
+files. What a load that was cut short left is never read. The raw tables are what the newest load
+says of each key.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import duckdb
+import fsspec
+
+from loader.duckdb_files import literal
+from loader.lake_tables import DATASETS, LakeTable, newest_rows, sql_columns
+from loader.raw_data import DUCKDB_SETTINGS, RawData
+from loader.settings import Mode, SettingsError
+from loader.sources.shard import WHOLE, Shard
+
+# Raised when what a lake of this version holds can't be read by older code.
+LAKE_VERSION = 1
+
+_OWNER = "owner.json"
+_COMPLETE_RUN = "complete_run.json"
+
+# Where the tables that Spark builds lie, a folder for each schema, and what was published of them.
+BUILT, PUBLISHED = "built", "published"
+
+# All that is written beside the raw tables.
+WRITTEN = (_OWNER, _COMPLETE_RUN, BUILT, PUBLISHED)
+
+
+@dataclass(frozen=True)
+class Lake(RawData):
+    """The raw tables of one platform account in one mode, as files in a folder.
+
+    Attributes:
+        url: the folder, or where fsspec finds it (`s3://…`).
+        shard: the accounts that this process reads; it is asked of no others.
+    """
+
+    url: str
+    shard: Shard = WHOLE
+
+    only_adds: ClassVar[bool] = True
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever written."""
+        return bool(self._files.exists(self._path(_OWNER)))
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open DuckDB with views of the raw tables, for questions."""
+        with tempfile.TemporaryDirectory(prefix="tieout-") as folder:
+            connection = duckdb.connect()
+            try:
+                connection.execute(f"set temp_directory = {literal(folder)}")
+                for name, value in DUCKDB_SETTINGS.items():
+                    connection.execute(f"set {name} = '{value}'")
+                if not _is_local(self._files):
+                    connection.register_filesystem(self._files)
+                self._make_views(connection)
+                yield connection
+            finally:
+                connection.close()
+
+    def claim(self, platform_account_id: str, mode: Mode) -> bool:
+        """Make the lake this platform's, or refuse another's; answer whether it is new."""
+        owner = self._read(_OWNER)
+        if owner is None:
+            self._write(
+                _OWNER,
+                {
+                    "platform_account_id": platform_account_id,
+                    "mode": mode.value,
+                    "lake_version": LAKE_VERSION,
+                },
+            )
+            return True
+        if (owner["platform_account_id"], owner["mode"]) != (platform_account_id, mode.value):
+            raise SettingsError(
+                f"{self.url} holds the {owner['mode']} data of platform account "
+                f"{owner['platform_account_id']}, but STRIPE_API_KEY opens {mode.value} data of "
+                f"{platform_account_id}. Nothing was written. Use that account's key, or another "
+                "TIEOUT_LAKE."
+            )
+        if owner["lake_version"] > LAKE_VERSION:
+            raise SettingsError(
+                f"{self.url} was written by a newer Tieout (lake version {owner['lake_version']}, "
+                f"this one knows {LAKE_VERSION}). Upgrade Tieout, or use another TIEOUT_LAKE."
+            )
+        return False
+
+    def refuse_earlier(self, columns: Mapping[str, Collection[str]]) -> None:
+        """Refuse nothing: what an earlier version's files lack is null, and read as that."""
+
+    def note_complete_run(self) -> None:
+        """Note that every account was looked at, and what came of it was published."""
+        self._write(_COMPLETE_RUN, {"is_done": True})
+
+    def holds_complete_run(self) -> bool:
+        """Tell whether every account was ever looked at: else what is here is a part."""
+        return bool(self._files.exists(self._path(_COMPLETE_RUN)))
+
+    def forget(self) -> None:
+        """Throw everything away that Tieout wrote into the lake."""
+        for name in (*DATASETS, *WRITTEN):
+            if self._files.exists(self._path(name)):
+                self._files.rm(self._path(name), recursive=True)
+
+    def drop_statement_sources(self, source_ids: Collection[str]) -> None:
+        """Drop nothing: what no path stands for is in no raw table."""
+
+    @property
+    def _files(self) -> Any:  # noqa: ANN401 - fsspec is untyped
+        files, _ = fsspec.core.url_to_fs(self.url)
+        return files
+
+    def _path(self, *parts: str) -> str:
+        return "/".join((self.url.rstrip("/"), *parts))
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            content: dict[str, Any] = json.loads(self._files.cat_file(self._path(name)))
+        except FileNotFoundError:
+            return None
+        return content
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        self._files.makedirs(self.url, exist_ok=True)
+        self._files.pipe_file(self._path(name), json.dumps(content).encode())
+
+    def _make_views(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Show the raw tables of each dataset into which anything was ever loaded."""
+        for dataset, tables in DATASETS.items():
+            connection.execute(f"create schema {dataset}")
+            loads = self._path(dataset, "_dlt_loads", "*.jsonl")
+            if not self._files.glob(loads):
+                continue
+            connection.execute(
+                f"create view {dataset}._dlt_loads as select * from read_json({literal(loads)}, "
+                "columns = {load_id: 'varchar', status: 'bigint', inserted_at: 'timestamptz'})"
+            )
+            for table in tables:
+                connection.execute(
+                    f"create view {dataset}.{table.name} as {self._newest(dataset, table)}"
+                )
+
+    def _newest(self, dataset: str, table: LakeTable) -> str:
+        return newest_rows(dataset, table, self._loaded(dataset, table))
+
+    def _loaded(self, dataset: str, table: LakeTable) -> str:
+        """Answer a query for all rows ever loaded of a table; columns that files lack are null."""
+        columns = sql_columns(table)
+        typed = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
+        query = f"select {typed}, cast(null as varchar) as load_id where false"
+        files = [self._unstripped(path) for path in self._files_of(dataset, table)]
+        if files:
+            names = ", ".join((*columns, "load_id"))
+            listed = ", ".join(literal(path) for path in files)
+            query += (
+                f" union all by name select {names} from read_parquet([{listed}], "
+                "union_by_name = true, hive_partitioning = true, "
+                "hive_types = {shard: varchar, load_id: varchar})"
+            )
+        return f"({query})"
+
+    def _files_of(self, dataset: str, table: LakeTable) -> list[str]:
+        """Answer the files of a table, but those in which only other shards' accounts are."""
+        found: list[str] = self._files.glob(self._path(dataset, table.name, "*", "*", "*.parquet"))
+        suffix = f"-of-{self.shard.count}"
+        return [
+            path
+            for path in found
+            if (folder := path.split("/")[-3].removeprefix("shard=")) == self.shard.name
+            or not folder.endswith(suffix)
+        ]
+
+    def _unstripped(self, path: str) -> str:
+        return path if _is_local(self._files) else str(self._files.unstrip_protocol(path))
+
+
+def _is_local(files: Any) -> bool:  # noqa: ANN401 - fsspec is untyped
+    return "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))

@@ -1,0 +1,159 @@
+# ruff: noqa: S608 - every name in these queries is our own, every text quoted
+"""A Spark session that knows the raw tables of a lake, for dbt to build in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+
+from loader.duckdb_files import literal
+from loader.lake import BUILT
+from loader.lake_tables import DATASETS, LakeTable, newest_rows, sql_columns
+from loader.settings import SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# What the models rely on; all else is the cluster's and the user's (`spark-defaults.conf`).
+_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # A load's id is a text: as a number it would lose digits.
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+_SCHEMAS = ("staging", "intermediate", "finance", "audit")
+
+
+@dataclass(frozen=True)
+class SparkLake:
+    """A lake and the cluster that works on it.
+
+    Attributes:
+        url: the lake's folder, which every worker can read and write.
+        master: the cluster (`spark://host:7077`, `yarn`, `local[*]`, …).
+    """
+
+    url: str
+    master: str
+
+    @contextmanager
+    def session(self, kept: Collection[str]) -> Iterator[SparkSession]:
+        """Begin a session in which the raw tables stand; end it.
+
+        Args:
+            kept: tables of earlier builds to go on from (`schema.name`); the others are forgotten.
+
+        Raises:
+            SettingsError: Spark or Java is not installed.
+        """
+        spark = self._begin()
+        try:
+            spark.sparkContext.setLogLevel("ERROR")
+            self._show_raw_tables(spark)
+            self._show_built_tables(spark, kept)
+            yield spark
+        finally:
+            spark.stop()
+
+    def built(self, schema: str) -> dict[str, list[str]]:
+        """Answer the parquet files of each table that was built in a schema, by its name."""
+        files, folder = self._files, f"{self._built}/{schema}.db"
+        if not files.isdir(folder):
+            return {}
+        found: dict[str, list[str]] = {}
+        for table in files.ls(folder, detail=False):
+            found[table.rstrip("/").rsplit("/", 1)[1]] = sorted(files.glob(f"{table}/*.parquet"))
+        return found
+
+    def written(self, schema: str, view: str) -> list[str]:
+        """Write what a view of the session shows; answer the parquet files."""
+        from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
+
+        folder = f"{self._built}/{schema}.db/{view}"
+        SparkSession.active().table(f"{schema}.{view}").write.mode("overwrite").parquet(folder)
+        return sorted(self._files.glob(f"{folder}/*.parquet"))
+
+    def _begin(self) -> SparkSession:
+        if shutil.which("java") is None:
+            raise SettingsError(
+                "TIEOUT_ENGINE=spark needs Java 17 or newer, and no `java` was found. Install it, "
+                "or unset TIEOUT_ENGINE to work with DuckDB."
+            )
+        try:
+            from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise SettingsError(
+                "TIEOUT_ENGINE=spark needs the extra: `pip install .[spark]`. Or unset "
+                "TIEOUT_ENGINE to work with DuckDB."
+            ) from None
+        builder: Any = SparkSession.builder
+        builder = builder.appName("tieout").master(self.master)
+        for name, value in _SETTINGS.items():
+            builder = builder.config(name, value)
+        if "spark://127.0.0.1" in self.master or self.master.startswith("local"):
+            builder = builder.config("spark.driver.host", "127.0.0.1")
+            builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
+        builder = builder.config("spark.sql.warehouse.dir", self._built)
+        session: SparkSession = builder.getOrCreate()
+        return session
+
+    def _show_raw_tables(self, spark: SparkSession) -> None:
+        for dataset, tables in DATASETS.items():
+            spark.sql(f"create database if not exists {dataset}")
+            spark.sql(f"create database if not exists {dataset}_files")
+            loads = f"{self._url}/{dataset}/_dlt_loads"
+            spark.sql(
+                f"create table {dataset}_files._dlt_loads (load_id string, status bigint, "
+                f"inserted_at timestamp) using json location {literal(loads)}"
+            )
+            spark.sql(
+                f"create view {dataset}._dlt_loads as select * from {dataset}_files._dlt_loads"
+            )
+            for table in tables:
+                self._show_raw_table(spark, dataset, table)
+
+    def _show_raw_table(self, spark: SparkSession, dataset: str, table: LakeTable) -> None:
+        files = f"{dataset}_files.{table.name}"
+        columns = ", ".join(f"{name} {kind}" for name, kind in sql_columns(table).items())
+        location = f"{self._url}/{dataset}/{table.name}"
+        spark.sql(
+            f"create table {files} ({columns}, shard string, load_id string) using parquet "
+            f"partitioned by (shard, load_id) location {literal(location)}"
+        )
+        if self._files.isdir(location):
+            spark.sql(f"msck repair table {files}")
+        spark.sql(f"create view {dataset}.{table.name} as {newest_rows(dataset, table, files)}")
+
+    def _show_built_tables(self, spark: SparkSession, kept: Collection[str]) -> None:
+        """Show what earlier builds left and this one goes on from; make room for the rest."""
+        for schema in _SCHEMAS:
+            spark.sql(f"create database if not exists {schema}")
+            for name, files in self.built(schema).items():
+                location = f"{self._built}/{schema}.db/{name}"
+                if f"{schema}.{name}" in kept and files:
+                    spark.sql(
+                        f"create table {schema}.{name} using parquet location {literal(location)}"
+                    )
+                else:
+                    self._files.rm(location, recursive=True)
+
+    @property
+    def _built(self) -> str:
+        return f"{self._url}/{BUILT}"
+
+    @property
+    def _url(self) -> str:
+        return self.url.rstrip("/")
+
+    @property
+    def _files(self) -> Any:  # noqa: ANN401 - fsspec is untyped
+        files, _ = fsspec.core.url_to_fs(self.url)
+        return files

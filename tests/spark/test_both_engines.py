@@ -1,0 +1,79 @@
+"""Both engines publish the same, row by row: clean data and data with faults planted."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from loader.engine import dbt_project_of
+from loader.job import Job, JobOptions
+from loader.run_record import RunRecord
+from loader.settings import Engine, Settings
+from tests.runs import AS_OF, Quiet, published_tables, reconcile, rows, settings_for
+from tests.spark.cluster import Cluster
+
+COLUMNS = (
+    "select table_name, column_name, data_type, is_nullable, comment from duckdb_columns() "
+    "where schema_name = 'finance' order by all"
+)
+
+
+def on_spark(folder: Path, spark: Cluster) -> Settings:
+    return settings_for(folder, AS_OF, engine=Engine.SPARK, spark_master=spark.master)
+
+
+def test_clean_data_though_a_worker_is_killed_in_the_build(
+    clean_run: tuple[Settings, RunRecord], spark: Cluster, tmp_path: Path
+) -> None:
+    settings = on_spark(tmp_path, spark)
+    built = Path(settings.lake, "built/intermediate.db")
+
+    def kill_a_worker() -> None:
+        while not (built / "int_payouts_summed").exists():
+            time.sleep(0.1)
+        spark.replace_worker()
+
+    killing = threading.Thread(target=kill_a_worker)
+    killing.start()
+    record = reconcile(settings)
+    killing.join()
+    duckdb, its_record = clean_run
+    assert (record.exit_code, record.failed_tests) == (0, its_record.failed_tests)
+    assert published_tables(settings.published_path) == published_tables(duckdb.published_path)
+    assert rows(settings.published_path, COLUMNS) == rows(duckdb.published_path, COLUMNS)
+    latest = json.loads(Path(settings.lake, "published/latest.json").read_text())
+    folder = Path(settings.lake, "published", latest["version"])
+    for table in latest["tables"]:
+        query = f"select count(*) from finance.{table}"
+        assert (
+            pq.read_metadata(folder / f"{table}.parquet").num_rows
+            == rows(settings.published_path, query)[0][0]
+        )
+
+
+def test_planted_faults_are_told_alike_and_unit_tests_hold(
+    broken_run: tuple[Settings, RunRecord], spark: Cluster, tmp_path: Path
+) -> None:
+    settings = on_spark(tmp_path, spark)
+    job, project = Job(settings, Quiet()), dbt_project_of(settings)
+    options = JobOptions(broken=True)
+    job.sync(options)
+    job.sync_bank(options)
+    with project.session():
+        project.run_models()
+        failed = project.run_tests()
+        unit_tests = project.invoke("test", "--select", "test_type:unit")
+        project.collect()
+    job.publish()
+    duckdb, its_record = broken_run
+    assert failed
+    assert sorted((test.name, test.failures) for test in failed) == sorted(
+        (test["test"], test["failures"]) for test in its_record.failed_tests
+    )
+    assert len(unit_tests) > 50
+    assert [test.node.name for test in unit_tests if test.status != "pass"] == []
+    assert published_tables(settings.published_path) == published_tables(duckdb.published_path)

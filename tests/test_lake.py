@@ -1,0 +1,192 @@
+"""A lake in place of the DuckDB file: the same raw tables, and many loaders at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loader.lake import LAKE_VERSION, Lake
+from loader.raw_data import RawData
+from loader.run_record import RunRecord
+from loader.settings import Mode, Settings, SettingsError
+from loader.sources.shard import Shard
+from loader.sources.stripe_tables import RAW_TABLES
+from loader.stripe_api.client import StripeAccess
+from loader.sync import SyncRequest, sync
+from loader.warehouse import Warehouse
+from tests.commands import KEY, finish, start, tieout
+from tests.runs import AS_OF, Quiet
+from tests.small_stripe import DAY, PLATFORM, SmallStripe
+from tests.synced import JANUARY
+
+# What differs from one reading to the next, whatever is read.
+OF_THE_READING = {
+    *("run_id", "started_at", "finished_at", "listed_at", "read_at", "transactions_listed_at"),
+    *("balance_read_at", "searched_at", "opening_read_at", "pages", "run_number"),
+}
+SHARDS = 4
+ON_SPARK = {"TIEOUT_ENGINE": "spark", "TIEOUT_AS_OF": AS_OF.isoformat()}
+
+
+def raw_rows(raw: RawData) -> dict[str, list[tuple[Any, ...]]]:
+    """Answer the rows of every raw table, without what is of the reading alone."""
+    found = {}
+    with raw.connect() as connection:
+        for table in RAW_TABLES:
+            hidden = OF_THE_READING | ({"id"} if table.name == "balances" else set())
+            columns = ", ".join(name for name in table.columns if name not in hidden)
+            query = f"select {columns} from stripe.{table.name} order by all"
+            found[table.name] = connection.execute(query).fetchall()
+    return found
+
+
+class Syncing:
+    """A small Stripe, and a lake and a warehouse that are synced from it."""
+
+    def __init__(self, stripe: SmallStripe, base: str, folder: Path) -> None:
+        self.stripe, self._base, self._folder = stripe, base, folder
+        self.lake = Lake(str(folder / "lake"))
+        self.warehouse = Warehouse(folder / "warehouse.duckdb")
+
+    def sync(self, raw: RawData, **options: Any) -> None:  # noqa: ANN401
+        access, pipelines = StripeAccess("sk_test_1", self._base), self._folder / "dlt"
+        sync(SyncRequest(access, Mode.TEST, raw, pipelines, 0, **options), Quiet())
+
+    def sync_both(self, **options: Any) -> None:  # noqa: ANN401
+        for raw in (self.warehouse, self.lake):
+            self.sync(raw, **options)
+        assert raw_rows(self.lake) == raw_rows(self.warehouse)
+
+
+@pytest.fixture
+def syncing(stripe: SmallStripe, tmp_path: Path) -> Any:  # noqa: ANN401 - a generator
+    stripe.add_payout("po_1", JANUARY, 700, 300)
+    stripe.add_payout("po_2", JANUARY + DAY, 50)
+    with stripe.served() as base:
+        yield Syncing(stripe, base, tmp_path)
+
+
+def test_the_newest_of_each_row_counts(syncing: Syncing) -> None:
+    syncing.sync_both()
+    syncing.stripe.payouts[PLATFORM][0] |= {"status": "failed", "failure_code": "account_closed"}
+    syncing.stripe.add_payout("po_3", JANUARY + 2 * DAY, 20)
+    syncing.sync_both()
+    assert len(raw_rows(syncing.lake)["payouts"]) == 3
+
+
+def test_a_list_that_is_read_again_replaces_all_its_rows(syncing: Syncing) -> None:
+    syncing.sync_both()
+    syncing.stripe.lists["po_1"] = syncing.stripe.lists["po_1"][:2]
+    syncing.stripe.lists["po_2"] = []
+    syncing.sync_both(full=True)
+    listed = {row[1] for row in raw_rows(syncing.lake)["payout_transactions"]}
+    assert listed == {"po_1"}
+
+
+def test_what_a_load_left_that_did_not_end_is_never_read(syncing: Syncing) -> None:
+    syncing.sync(syncing.lake)
+    before = raw_rows(syncing.lake)
+    for files in Path(syncing.lake.url, "stripe/payouts").glob("*/load_id=*"):
+        shutil.copytree(files, files.with_name("load_id=9999999999.1"))
+    for record in Path(syncing.lake.url, "stripe/_dlt_loads").glob("*.jsonl"):
+        loaded = json.loads(record.read_text()) | {"load_id": "9999999998.1", "status": 1}
+        record.with_name("stripe__9999999998.1.jsonl").write_text(json.dumps(loaded))
+    assert raw_rows(syncing.lake) == before
+
+
+def test_a_lake_may_lie_wherever_fsspec_finds_it(syncing: Syncing) -> None:
+    elsewhere = Lake("memory://lake/of/tests")
+    try:
+        syncing.sync(elsewhere)
+        syncing.sync(syncing.warehouse)
+        assert raw_rows(elsewhere) == raw_rows(syncing.warehouse)
+        elsewhere.forget()
+        assert not elsewhere.exists
+    finally:
+        fsspec.filesystem("memory").rm("/lake", recursive=True)
+
+
+def test_another_platforms_or_a_newer_lake_is_refused(syncing: Syncing) -> None:
+    syncing.sync(syncing.lake)
+    with pytest.raises(SettingsError, match="Nothing was written"):
+        syncing.lake.claim("acct_other", Mode.TEST)
+    with pytest.raises(SettingsError, match="Nothing was written"):
+        syncing.lake.claim(PLATFORM, Mode.LIVE)
+    owner = Path(syncing.lake.url, "owner.json")
+    newer = json.loads(owner.read_text()) | {"lake_version": LAKE_VERSION + 1}
+    owner.write_text(json.dumps(newer))
+    with pytest.raises(SettingsError, match="newer Tieout"):
+        syncing.lake.claim(PLATFORM, Mode.TEST)
+
+
+@given(st.text(min_size=1), st.integers(1, 50))
+def test_every_account_is_in_exactly_one_shard(account_id: str, count: int) -> None:
+    holding = [n for n in range(1, count + 1) if Shard(n, count).holds(account_id)]
+    assert len(holding) == 1
+
+
+def test_accounts_spread_over_shards() -> None:
+    held = [sum(Shard(n, 4).holds(f"acct_{i}") for i in range(4_000)) for n in range(1, 5)]
+    assert min(held) > 900
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/4", "5/4", "1/0", "a/b", "-1/2", "1/2/3", "1.0/2"])
+def test_a_shard_that_is_none_is_a_wrong_usage(text: str) -> None:
+    outcome = tieout("sync", f"--shard={text}")
+    assert outcome.returncode == 2
+    assert "--shard" in outcome.stderr
+
+
+@pytest.mark.xdist_group("sandbox_runs")
+def test_shards_loaded_at_once_give_the_tables_of_one_run(
+    clean_run: tuple[Settings, RunRecord], tmp_path: Path
+) -> None:
+    """One of them is killed in the middle and run again."""
+    settings, _ = clean_run
+    parts = [f"--shard={number}/{SHARDS}" for number in range(1, SHARDS + 1)]
+    running = [start("sync", part, **ON_SPARK) for part in parts]
+    lake = tmp_path / "data/sandbox/lake"
+    deadline = time.monotonic() + 60
+    while not list(lake.glob("stripe/_dlt_loads/*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    running[1].kill()
+    running[1].wait()
+    again = start("sync", parts[1], **ON_SPARK)
+    for process in (running[0], *running[2:], again):
+        outcome = finish(process)
+        assert outcome.returncode == 0, outcome.stderr
+    found, whole = raw_rows(Lake(str(lake))), raw_rows(Warehouse(settings.warehouse_path))
+    # How a reading was interrupted stands in the stretches that were read before.
+    for rows in (found, whole):
+        del rows["created_stretches"]
+    assert found == whole
+    folders = {path.name for path in lake.glob("stripe/account_syncs/*")}
+    assert folders <= {f"shard={number}-of-{SHARDS}" for number in range(1, SHARDS + 1)}
+
+
+def test_events_are_not_served_on_spark(stripe: SmallStripe) -> None:
+    with stripe.served() as base:
+        outcome = tieout(
+            "serve",
+            TIEOUT_ENGINE="spark",
+            STRIPE_API_KEY=KEY,
+            STRIPE_API_BASE=base,
+            STRIPE_WEBHOOK_SECRETS="whsec_1",
+        )
+    assert outcome.returncode == 2
+    assert "TIEOUT_ENGINE=spark" in outcome.stderr
+
+
+def test_without_java_a_run_on_spark_says_what_is_missing() -> None:
+    outcome = tieout("reconcile", **ON_SPARK, PATH="")
+    assert outcome.returncode == 2
+    assert "needs Java 17" in outcome.stderr
