@@ -30,6 +30,7 @@ from loader.sources.shard import WHOLE, Shard
 LAKE_VERSION = 1
 
 _OWNER = "owner.json"
+_TOLD_OF_OWNER = {"platform_account_id", "mode", "lake_version"}
 _COMPLETE_RUN = "complete_run.json"
 
 # Where the tables that Spark builds lie, a folder for each schema, and what was published of them.
@@ -76,30 +77,57 @@ class Lake(RawData):
 
     def claim(self, platform_account_id: str, mode: Mode) -> bool:
         """Make the lake this platform's, or refuse another's; answer whether it is new."""
-        owner = self._read(_OWNER)
-        if owner is None:
-            self._write(
-                _OWNER,
-                {
-                    "platform_account_id": platform_account_id,
-                    "mode": mode.value,
-                    "lake_version": LAKE_VERSION,
-                },
+        is_new = self.owner() is None
+        if is_new:
+            owner = {"platform_account_id": platform_account_id, "mode": mode.value}
+            self._write(_OWNER, owner | {"lake_version": LAKE_VERSION})
+        self.refuse_another(platform_account_id, mode)
+        return is_new
+
+    def owner(self) -> dict[str, Any] | None:
+        """Answer whose the lake is; none if it is nobody's yet.
+
+        Raises:
+            SettingsError: it can't be told.
+        """
+        try:
+            owner = json.loads(self._files.cat_file(self._path(_OWNER)))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            owner = None
+        if not isinstance(owner, dict) or not owner.keys() >= _TOLD_OF_OWNER:
+            raise SettingsError(
+                f"{self._path(_OWNER)} does not say whose this lake is. Use another TIEOUT_LAKE, "
+                "or delete that file if the lake is yours."
             )
-            return True
-        if (owner["platform_account_id"], owner["mode"]) != (platform_account_id, mode.value):
+        return owner
+
+    def refuse_another(self, platform_account_id: str | None, mode: Mode) -> None:
+        """Refuse the lake if it is of another platform or mode, or of a newer version.
+
+        Args:
+            platform_account_id: the key's; none leaves that open.
+            mode: the key's.
+
+        Raises:
+            SettingsError: it is.
+        """
+        owner = self.owner()
+        if owner is None:
+            return
+        known = platform_account_id or owner["platform_account_id"]
+        if (owner["platform_account_id"], owner["mode"]) != (known, mode.value):
             raise SettingsError(
                 f"{self.url} holds the {owner['mode']} data of platform account "
                 f"{owner['platform_account_id']}, but STRIPE_API_KEY opens {mode.value} data of "
-                f"{platform_account_id}. Nothing was written. Use that account's key, or another "
-                "TIEOUT_LAKE."
+                f"{known}. Nothing was written. Use that account's key, or another TIEOUT_LAKE."
             )
         if owner["lake_version"] > LAKE_VERSION:
             raise SettingsError(
                 f"{self.url} was written by a newer Tieout (lake version {owner['lake_version']}, "
                 f"this one knows {LAKE_VERSION}). Upgrade Tieout, or use another TIEOUT_LAKE."
             )
-        return False
 
     def refuse_earlier(self, columns: Mapping[str, Collection[str]]) -> None:
         """Refuse nothing: what an earlier version's files lack is null, and read as that."""
@@ -123,18 +151,14 @@ class Lake(RawData):
 
     @property
     def _files(self) -> Any:  # noqa: ANN401 - fsspec is untyped
-        files, _ = fsspec.core.url_to_fs(self.url)
+        try:
+            files, _ = fsspec.core.url_to_fs(self.url)
+        except (ImportError, ValueError) as error:
+            raise SettingsError(f"TIEOUT_LAKE {self.url} can't be used: {error}") from None
         return files
 
     def _path(self, *parts: str) -> str:
         return "/".join((self.url.rstrip("/"), *parts))
-
-    def _read(self, name: str) -> dict[str, Any] | None:
-        try:
-            content: dict[str, Any] = json.loads(self._files.cat_file(self._path(name)))
-        except FileNotFoundError:
-            return None
-        return content
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         self._files.makedirs(self.url, exist_ok=True)

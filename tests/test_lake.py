@@ -186,6 +186,29 @@ def test_events_are_not_served_on_spark(stripe: SmallStripe) -> None:
     assert "TIEOUT_ENGINE=spark" in outcome.stderr
 
 
+@pytest.mark.parametrize("lake", ["nowhere://lake", "s3://lake"])
+def test_a_lake_that_no_library_reaches_is_a_wrong_setting(lake: str) -> None:
+    outcome = tieout("sync", **ON_SPARK, TIEOUT_LAKE=lake)
+    assert outcome.returncode == 2
+    assert f"TIEOUT_LAKE {lake} can't be used" in outcome.stderr
+
+
+def test_a_lake_that_does_not_say_whose_it_is_is_refused(tmp_path: Path) -> None:
+    for content in ("", "[]", "{}"):
+        (tmp_path / "owner.json").write_text(content)
+        with pytest.raises(SettingsError, match="whose this lake is"):
+            Lake(str(tmp_path)).claim(PLATFORM, Mode.TEST)
+
+
+def test_the_doctor_looks_at_what_spark_needs(syncing: Syncing) -> None:
+    lake = {"TIEOUT_ENGINE": "spark", "TIEOUT_LAKE": syncing.lake.url, "PATH": ""}
+    syncing.lake.claim("acct_other", Mode.LIVE)
+    outcome = tieout("doctor", **lake)
+    assert outcome.returncode == 1
+    assert "there is no `java` here" in outcome.stdout
+    assert "acct_other" in outcome.stdout
+
+
 def test_without_java_a_run_on_spark_says_what_is_missing() -> None:
     outcome = tieout("reconcile", **ON_SPARK, PATH="")
     assert outcome.returncode == 2

@@ -14,8 +14,9 @@ from loader.doctor.local_checks import (
     check_settings,
     runs_now,
 )
+from loader.doctor.spark_checks import check_spark
 from loader.doctor.stripe_checks import StripeChecks
-from loader.settings import Settings
+from loader.settings import Engine, Settings
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -25,6 +26,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     of_stripe = StripeChecks(settings)
 
     def of_warehouse() -> Iterator[Finding]:
+        if settings.engine is Engine.SPARK:
+            return check_spark(settings, of_stripe.platform_id)
         return WarehouseChecks(settings, of_stripe.platform_id, at_work).run()
 
     checks: dict[str, Callable[[], Iterable[Finding]]] = {

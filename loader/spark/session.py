@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 
+from loader.build import BuildError
 from loader.duckdb_files import literal
 from loader.lake import BUILT
 from loader.lake_tables import DATASETS, LakeTable, newest_rows, sql_columns
@@ -30,6 +31,23 @@ _SETTINGS = {
 }
 
 _SCHEMAS = ("staging", "intermediate", "finance", "audit")
+
+
+@contextmanager
+def _told(master: str) -> Iterator[None]:
+    """Tell in a sentence what Spark says in a trace."""
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in lines if "Exception: " in line), lines[0])
+        raise BuildError(
+            f"Spark at {master} can't be used: {reason} Nothing was published. Is the cluster up "
+            "(TIEOUT_SPARK_MASTER), and can each of its machines read and write the lake?"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -53,12 +71,14 @@ class SparkLake:
 
         Raises:
             SettingsError: Spark or Java is not installed.
+            BuildError: the cluster or the lake can't be used.
         """
         spark = self._begin()
         try:
-            spark.sparkContext.setLogLevel("ERROR")
-            self._show_raw_tables(spark)
-            self._show_built_tables(spark, kept)
+            with _told(self.master):
+                spark.sparkContext.setLogLevel("ERROR")
+                self._show_raw_tables(spark)
+                self._show_built_tables(spark, kept)
             yield spark
         finally:
             spark.stop()
@@ -102,7 +122,8 @@ class SparkLake:
             builder = builder.config("spark.driver.host", "127.0.0.1")
             builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
         builder = builder.config("spark.sql.warehouse.dir", self._built)
-        session: SparkSession = builder.getOrCreate()
+        with _told(self.master):
+            session: SparkSession = builder.getOrCreate()
         return session
 
     def _show_raw_tables(self, spark: SparkSession) -> None:

@@ -13,8 +13,9 @@ from loader.engine import dbt_project_of
 from loader.job import Job, JobOptions
 from loader.run_record import RunRecord
 from loader.settings import Engine, Settings
+from tests.commands import tieout
 from tests.runs import AS_OF, Quiet, published_tables, reconcile, rows, settings_for
-from tests.spark.cluster import Cluster
+from tests.spark.cluster import Cluster, free_port
 
 COLUMNS = (
     "select table_name, column_name, data_type, is_nullable, comment from duckdb_columns() "
@@ -77,3 +78,12 @@ def test_planted_faults_are_told_alike_and_unit_tests_hold(
     assert len(unit_tests) > 50
     assert [test.node.name for test in unit_tests if test.status != "pass"] == []
     assert published_tables(settings.published_path) == published_tables(duckdb.published_path)
+
+
+def test_a_cluster_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+    nowhere = f"spark://127.0.0.1:{free_port()}"
+    environment = {"TIEOUT_ENGINE": "spark", "TIEOUT_SPARK_MASTER": nowhere}
+    outcome = tieout("reconcile", **environment)
+    assert outcome.returncode == 1
+    assert f"Spark at {nowhere} can't be used" in outcome.stderr
+    assert not (tmp_path / "data/sandbox/reconciliation.duckdb").exists()

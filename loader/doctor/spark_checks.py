@@ -1,0 +1,38 @@
+"""Checks of what `TIEOUT_ENGINE=spark` needs: Java, the extra, and a lake of this platform."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from loader.doctor.finding import Finding, ok, problem
+from loader.lake import Lake
+from loader.settings import Settings, SettingsError
+
+
+def check_spark(settings: Settings, platform_id: str | None) -> Iterator[Finding]:
+    """Say whether Spark can begin here; the cluster itself is not asked."""
+    if shutil.which("java") is None:
+        yield problem(
+            "Spark", "there is no `java` here.", "Install Java 17, or unset TIEOUT_ENGINE."
+        )
+    elif find_spec("pyspark") is None:
+        yield problem(
+            "Spark", "it is not installed.", 'Run `pip install ".[spark]"`, or unset TIEOUT_ENGINE.'
+        )
+    else:
+        yield ok("Spark", f"installed; the models are built at {settings.spark_master}.")
+    lake = Lake(settings.lake)
+    try:
+        lake.refuse_another(platform_id, settings.mode)
+        is_there = lake.exists
+    except SettingsError as error:
+        yield problem("Lake", str(error), "Then try again.")
+        return
+    yield ok(
+        "Lake",
+        f"{lake.url} holds this platform's data."
+        if is_there
+        else "none yet; the first run makes it.",
+    )
