@@ -85,9 +85,20 @@ class DbtProject:
     engine: ClassVar[str] = "duckdb"
     """The target of dbt's profile."""
 
+    def require(self) -> None:
+        """Refuse to begin where what builds the models is not installed.
+
+        Raises:
+            SettingsError: it is not.
+        """
+
     @contextmanager
-    def session(self) -> Iterator[None]:
-        """Keep what building and testing share."""
+    def session(self, *, only_looks: bool = False) -> Iterator[None]:
+        """Keep what building and testing share.
+
+        Args:
+            only_looks: nothing will be built; what earlier builds left stays as it is.
+        """
         yield
 
     def collect(self) -> None:

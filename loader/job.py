@@ -140,6 +140,7 @@ class Job:
         settings = self.settings
         of_events = events_lock(settings.mode_dir) if options.is_of_events else nullcontext()
         with self.lock(waits=options.waits), of_events:
+            self._dbt.require()
             options = self._scoped(options)
             record = self._begin_record(options)
             try:
@@ -202,6 +203,7 @@ class Job:
 
     def build(self, *, full: bool = False) -> list[FailedTest]:
         """Build the models, then test them; answer the tests that fail."""
+        self._dbt.require()
         self._need_raw_data()
         with self._dbt.session():
             self._dbt.run_models(full=full)
@@ -256,7 +258,9 @@ class Job:
     def docs(self) -> None:
         """Write the dbt docs as one offline HTML file."""
         self._need_warehouse()
-        self._dbt.write_docs(self.settings.mode_dir / "docs.html")
+        self._dbt.require()
+        with self._dbt.session(only_looks=True):
+            self._dbt.write_docs(self.settings.mode_dir / "docs.html")
 
     def _scoped(self, options: JobOptions) -> JobOptions:
         """Answer the options with the part to read, if it is a part: a part needs a whole."""

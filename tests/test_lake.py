@@ -205,7 +205,7 @@ def test_the_doctor_looks_at_what_spark_needs(syncing: Syncing) -> None:
     syncing.lake.claim("acct_other", Mode.LIVE)
     outcome = tieout("doctor", **lake)
     assert outcome.returncode == 1
-    assert "there is no `java` here" in outcome.stdout
+    assert "no `java` was found" in outcome.stdout
     assert "acct_other" in outcome.stdout
 
 
@@ -213,3 +213,4 @@ def test_without_java_a_run_on_spark_says_what_is_missing() -> None:
     outcome = tieout("reconcile", **ON_SPARK, PATH="")
     assert outcome.returncode == 2
     assert "needs Java 17" in outcome.stderr
+    assert not Path("data/sandbox/lake").exists()  # nothing was read before it was said

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 from loader.doctor.finding import Finding, ok, problem
 from loader.lake import Lake
 from loader.settings import Settings, SettingsError
+from loader.spark.session import require_spark
 
 
 def check_spark(settings: Settings, platform_id: str | None) -> Iterator[Finding]:
     """Say whether Spark can begin here; the cluster itself is not asked."""
-    if shutil.which("java") is None:
-        yield problem(
-            "Spark", "there is no `java` here.", "Install Java 17, or unset TIEOUT_ENGINE."
-        )
-    elif find_spec("pyspark") is None:
-        yield problem(
-            "Spark", "it is not installed.", 'Run `pip install ".[spark]"`, or unset TIEOUT_ENGINE.'
-        )
-    else:
+    try:
+        require_spark()
         yield ok("Spark", f"installed; the models are built at {settings.spark_master}.")
+    except SettingsError as error:
+        yield problem("Spark", str(error), "Then try again.")
     lake = Lake(settings.lake)
     try:
         lake.refuse_another(platform_id, settings.mode)

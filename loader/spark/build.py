@@ -12,7 +12,7 @@ from dbt.artifacts.resources.types import NodeType
 from loader.build import DbtProject
 from loader.duckdb_files import SCHEMA
 from loader.spark.collecting import collect
-from loader.spark.session import SparkLake
+from loader.spark.session import SparkLake, require_spark
 
 # What the itemised exports read beside the published tables.
 _OF_EXPORTS = ("intermediate", "int_payout_transactions_checked")
@@ -25,15 +25,23 @@ class SparkProject(DbtProject):
     lake: SparkLake = field(kw_only=True)
     engine: ClassVar[str] = "spark"
 
+    def require(self) -> None:
+        """Refuse to begin without Java or Spark.
+
+        Raises:
+            SettingsError: one of them is not installed.
+        """
+        require_spark()
+
     @contextmanager
-    def session(self) -> Iterator[None]:
-        """Keep a Spark session while models are built and tested.
+    def session(self, *, only_looks: bool = False) -> Iterator[None]:
+        """Keep a Spark session while models are built and tested, or looked at.
 
         Raises:
             SettingsError: Spark or Java is not installed.
-            BuildError: the project can't be read.
+            BuildError: the project can't be read, or the cluster or the lake can't be used.
         """
-        with self.lake.session(self._never_rebuilt()):
+        with self.lake.session(None if only_looks else self._never_rebuilt()):
             yield
 
     def collect(self) -> None:

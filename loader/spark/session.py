@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -31,6 +32,24 @@ _SETTINGS = {
 }
 
 _SCHEMAS = ("staging", "intermediate", "finance", "audit")
+
+
+def require_spark() -> None:
+    """Refuse to begin without Java or Spark.
+
+    Raises:
+        SettingsError: one of them is not installed.
+    """
+    if shutil.which("java") is None:
+        raise SettingsError(
+            "TIEOUT_ENGINE=spark needs Java 17 or newer, and no `java` was found. Install it, or "
+            "unset TIEOUT_ENGINE to work with DuckDB."
+        )
+    if find_spec("pyspark") is None:
+        raise SettingsError(
+            'TIEOUT_ENGINE=spark needs the extra: `pip install ".[spark]"`. Or unset TIEOUT_ENGINE '
+            "to work with DuckDB."
+        )
 
 
 @contextmanager
@@ -63,11 +82,12 @@ class SparkLake:
     master: str
 
     @contextmanager
-    def session(self, kept: Collection[str]) -> Iterator[SparkSession]:
+    def session(self, kept: Collection[str] | None) -> Iterator[SparkSession]:
         """Begin a session in which the raw tables stand; end it.
 
         Args:
-            kept: tables of earlier builds to go on from (`schema.name`); the others are forgotten.
+            kept: tables of earlier builds to go on from (`schema.name`); the others are removed.
+                None keeps all.
 
         Raises:
             SettingsError: Spark or Java is not installed.
@@ -102,18 +122,9 @@ class SparkLake:
         return sorted(self._files.glob(f"{folder}/*.parquet"))
 
     def _begin(self) -> SparkSession:
-        if shutil.which("java") is None:
-            raise SettingsError(
-                "TIEOUT_ENGINE=spark needs Java 17 or newer, and no `java` was found. Install it, "
-                "or unset TIEOUT_ENGINE to work with DuckDB."
-            )
-        try:
-            from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise SettingsError(
-                "TIEOUT_ENGINE=spark needs the extra: `pip install .[spark]`. Or unset "
-                "TIEOUT_ENGINE to work with DuckDB."
-            ) from None
+        require_spark()
+        from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
+
         builder: Any = SparkSession.builder
         builder = builder.appName("tieout").master(self.master)
         for name, value in _SETTINGS.items():
@@ -153,17 +164,17 @@ class SparkLake:
             spark.sql(f"msck repair table {files}")
         spark.sql(f"create view {dataset}.{table.name} as {newest_rows(dataset, table, files)}")
 
-    def _show_built_tables(self, spark: SparkSession, kept: Collection[str]) -> None:
+    def _show_built_tables(self, spark: SparkSession, kept: Collection[str] | None) -> None:
         """Show what earlier builds left and this one goes on from; make room for the rest."""
         for schema in _SCHEMAS:
             spark.sql(f"create database if not exists {schema}")
             for name, files in self.built(schema).items():
                 location = f"{self._built}/{schema}.db/{name}"
-                if f"{schema}.{name}" in kept and files:
+                if files and (kept is None or f"{schema}.{name}" in kept):
                     spark.sql(
                         f"create table {schema}.{name} using parquet location {literal(location)}"
                     )
-                else:
+                elif kept is not None:
                     self._files.rm(location, recursive=True)
 
     @property
