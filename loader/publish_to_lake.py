@@ -44,7 +44,8 @@ def publish_to_lake(published_path: Path, lake_url: str, as_of: datetime) -> str
             files.put_file(path, f"{folder}/{version}/{table}.parquet")
             tables.append(table)
     latest = {"version": version, "as_of": as_of.isoformat(), "tables": tables}
-    files.pipe_file(f"{folder}/{LATEST}", json.dumps(latest, indent=2).encode())
+    files.pipe_file(f"{folder}/{LATEST}.new", json.dumps(latest, indent=2).encode())
+    files.mv(f"{folder}/{LATEST}.new", f"{folder}/{LATEST}")
     for old in files.ls(folder, detail=False):
         name = old.rstrip("/").rsplit("/", 1)[1]
         if name not in {LATEST, version, before}:

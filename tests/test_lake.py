@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import fsspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.lake import LAKE_VERSION, Lake
+from loader.publish_to_lake import LATEST, publish_to_lake
 from loader.raw_data import RawData
 from loader.run_record import RunRecord
 from loader.settings import Mode, Settings, SettingsError
@@ -23,7 +25,7 @@ from loader.stripe_api.client import StripeAccess
 from loader.sync import SyncRequest, sync
 from loader.warehouse import Warehouse
 from tests.commands import KEY, finish, start, tieout
-from tests.runs import AS_OF, Quiet
+from tests.runs import AS_OF, Quiet, published_tables
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
 from tests.synced import JANUARY
 
@@ -171,6 +173,24 @@ def test_shards_loaded_at_once_give_the_tables_of_one_run(
     assert found == whole
     folders = {path.name for path in lake.glob("stripe/account_syncs/*")}
     assert folders <= {f"shard={number}-of-{SHARDS}" for number in range(1, SHARDS + 1)}
+
+
+@pytest.mark.xdist_group("sandbox_runs")
+def test_what_is_published_to_a_lake_is_one_runs_and_the_one_before_stays(
+    clean_run: tuple[Settings, RunRecord], tmp_path: Path
+) -> None:
+    settings, _ = clean_run
+    published = tmp_path / "published"
+    versions = [publish_to_lake(settings.published_path, str(tmp_path), AS_OF) for _ in range(3)]
+    assert {path.name for path in published.iterdir()} == {LATEST, *versions[1:]}
+    latest = json.loads((published / LATEST).read_text())
+    assert latest["version"] == versions[-1]
+    tables = published_tables(settings.published_path)
+    assert sorted(latest["tables"]) == sorted(tables)
+    for table in tables:
+        file = published / versions[-1] / f"{table}.parquet"
+        there = duckdb.sql(f"select columns(name -> name != 'read_at') from '{file}'").fetchall()
+        assert there == tables[table]
 
 
 def test_events_are_not_served_on_spark(stripe: SmallStripe) -> None:
