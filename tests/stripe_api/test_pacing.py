@@ -33,11 +33,11 @@ def just_after_the_second_is_called(act: Callable[[], object]) -> None:
     asyncio.get_running_loop().call_at(now() + 1 / (25 * (1 - MARGIN)) + 1e-10, act)
 
 
-def departures(requests_per_second: float, endpoints: list[str]) -> list[float]:
+def departures(requests_per_second: float, endpoints: list[str], shares: int = 1) -> list[float]:
     """Answer when each request leaves if all ask at one moment and none takes any time."""
 
     async def ask() -> list[float]:
-        pacing, began = Pacing(requests_per_second), now()
+        pacing, began = Pacing(requests_per_second, shares), now()
 
         async def one(endpoint: str) -> float:
             async with pacing.turn(endpoint):
@@ -59,6 +59,12 @@ def test_all_endpoints_together_keep_the_overall_pace() -> None:
 def test_an_endpoint_at_its_limit_does_not_hold_up_another() -> None:
     left = departures(100, [PAYOUTS] * 60 + [BALANCE])
     assert left[-1] < 0.02
+
+
+def test_programs_that_share_the_limits_take_a_part_of_each() -> None:
+    assert departures(100, [PAYOUTS] * 3, shares=4) == [0.0, 0.162, 0.325]
+    assert departures(20, [PAYOUTS, BALANCE], shares=4) == [0.0, 0.203]
+    assert departures(0, [PAYOUTS] * 9, shares=4) == [0.0] * 9
 
 
 def test_a_pace_of_zero_never_waits() -> None:
