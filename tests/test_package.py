@@ -16,6 +16,9 @@ from tests.commands import KEY
 from tests.runs import rows
 from tests.small_stripe import SmallStripe
 
+# One worker's: each would build a wheel of its own.
+pytestmark = pytest.mark.xdist_group("package")
+
 REPOSITORY = Path(__file__).parents[1]
 
 WATCHED = """
@@ -44,8 +47,14 @@ def pip(*arguments: str) -> None:
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another environment with the wheel in it; what it needs is borrowed from this one."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    shutil.rmtree(REPOSITORY / "build", ignore_errors=True)  # of an earlier wheel
-    pip("wheel", "--no-build-isolation", "--wheel-dir", str(folder), str(REPOSITORY))
+    # Of a copy: building leaves folders beside what is built, and other tests look there.
+    source = folder / "source"
+    left_out = shutil.ignore_patterns("target", "logs", "__pycache__")
+    for part in ("loader", "dbt_project"):
+        shutil.copytree(REPOSITORY / part, source / part, ignore=left_out)
+    for part in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / part, source)
+    pip("wheel", "--no-build-isolation", "--wheel-dir", str(folder), str(source))
     (wheel,) = folder.glob("tieout-*.whl")
     venv.create(folder / "venv")
     python = folder / "venv" / "bin" / "python"
