@@ -131,7 +131,8 @@ class DbtProject:
         elif self.is_built and self._was_built_by_these_models():
             options += ["--exclude", *_ALWAYS_THE_SAME]
         self._built_marker.unlink(missing_ok=True)
-        results = self.invoke("build", *options)
+        # The tests come next and write the same description of the project: once is enough.
+        results = self.invoke("build", "--no-write-json", *options)
         failed = [r for r in results if r.status in {"error", "fail", "skipped"}]
         if failed:
             first = failed[0]

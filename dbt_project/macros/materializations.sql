@@ -21,11 +21,25 @@
             drop {{ existing_relation.type }} if exists {{ existing_relation }};
         {%- endif %}
         {{ get_create_view_as_sql(target_relation, sql) if kind == 'view'
-            else create_table_as(False, target_relation, sql) }}
+            else create_table_as(False, target_relation, sql) }};
+        {{ described(target_relation) }}
     {%- endcall %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {% do persist_docs(target_relation, model) %}
     {{ adapter.commit() }}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
+{% endmacro %}
+
+{# dbt's own persist_docs asks for the columns first, which the contract of a model has fixed. #}
+{% macro described(relation) %}
+    {%- if config.persist_relation_docs() and model.description -%}
+        comment on {{ relation.type }} {{ relation }}
+        is {{ duckdb_escape_comment(model.description) }};
+    {%- endif -%}
+    {%- if config.persist_column_docs() -%}
+        {%- for name, column in model.columns.items() if column.description -%}
+            comment on column {{ relation }}.{{ name }}
+            is {{ duckdb_escape_comment(column.description) }};
+        {%- endfor -%}
+    {%- endif -%}
 {% endmacro %}
