@@ -13,18 +13,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from tests.bank_formats.writers import OPENING, PROFILE, Entry, decimal
+from tests.bench.building import Built, build
 from tests.bench.deposits import Deposits
 from tests.bench.figures import REPOSITORY, Figure
 from tests.bench.loads import Say
-from tests.bench.measuring import BenchError, Run, run
+from tests.bench.measuring import BenchError, run
 
 TWO_YEARS = Deposits(accounts=1_000, days=730)
 HARD = Deposits(accounts=100, days=730, repeating=0.95)
@@ -32,25 +32,11 @@ HARD = Deposits(accounts=100, days=730, repeating=0.95)
 FEW_LINES, MANY_LINES = 100_000, 1_000_000
 
 _MATCHING_MODELS = "models/intermediate/bank_matching/"
-_SLOWEST_SHOWN = 3
 _DAYS_OF_A_STATEMENT = 250
 _FIRST_DAY = date(2026, 1, 1)
 
 
 # Matching.
-
-
-@dataclass(frozen=True)
-class Matched:
-    """What building the models took, and the models of matching among them."""
-
-    run: Run
-    model_seconds: float
-    """What the models of matching took, one after the other."""
-    wall_seconds: float
-    """From the start of the first of them to the end of the last."""
-    slowest: str
-    """Those that took longest, in words."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +63,7 @@ def match(
     _make(deposits, folder)
     plain = _plain_join(folder)
     say(f"{name}: building")
-    built = _build(deposits, folder)
+    built = build(folder, deposits.as_of, "run_models").within(_MATCHING_MODELS)
     yield from _cost(name, built, plain, seconds_goal)
     say(f"{name}: judging the matches")
     counts = judge(folder / "warehouse.duckdb")
@@ -102,44 +88,6 @@ def _plain_join(folder: Path) -> PlainJoin:
     return PlainJoin(seconds, right / pairs)
 
 
-def _build(deposits: Deposits, folder: Path) -> Matched:
-    command = (
-        "from datetime import datetime; from pathlib import Path; "
-        "from loader.build import DbtProject; "
-        f"DbtProject(Path('warehouse.duckdb').resolve(), Path('target').resolve(), "
-        f"datetime.fromisoformat('{deposits.as_of.isoformat()}')).run_models()"
-    )
-    done = run(None, folder, ("-c", command)).expect(0)
-    nodes = sorted(_matching_nodes(folder / "target"), key=_node_seconds, reverse=True)
-    if not nodes:
-        raise BenchError(f"no model of {_MATCHING_MODELS} was built")
-    times = [
-        datetime.fromisoformat(step[end])
-        for node in nodes
-        for step in node["timing"]
-        for end in ("started_at", "completed_at")
-    ]
-    slowest = ", ".join(
-        f"{node['unique_id'].split('.')[2]} {_node_seconds(node):.1f}"
-        for node in nodes[:_SLOWEST_SHOWN]
-    )
-    wall_seconds = (max(times) - min(times)).total_seconds()
-    return Matched(done, sum(map(_node_seconds, nodes)), wall_seconds, slowest)
-
-
-def _matching_nodes(target_dir: Path) -> Iterator[dict[str, Any]]:
-    manifest = json.loads((target_dir / "manifest.json").read_text(encoding="utf-8"))
-    results = json.loads((target_dir / "run_results.json").read_text(encoding="utf-8"))
-    for result in results["results"]:
-        path = manifest["nodes"][result["unique_id"]]["original_file_path"]
-        if path.startswith(_MATCHING_MODELS):
-            yield result
-
-
-def _node_seconds(node: dict[str, Any]) -> float:
-    return float(node["execution_time"])
-
-
 def judge(path: Path) -> dict[str, int]:
     """Hold the matches of a warehouse against the truth; answer counts by name."""
     with duckdb.connect(str(path), read_only=True) as connection:
@@ -149,9 +97,11 @@ def judge(path: Path) -> dict[str, int]:
         return dict(zip(counts.columns, counts.fetchall()[0], strict=True))
 
 
-def _cost(name: str, built: Matched, plain: PlainJoin, goal: str) -> Iterator[Figure]:
-    models, wall = built.model_seconds, built.wall_seconds
-    yield Figure("matching", f"{name} ({built.slowest})", models, "s", plain.seconds, goal)
+def _cost(name: str, built: Built, plain: PlainJoin, goal: str) -> Iterator[Figure]:
+    models = sum(node.seconds for node in built.nodes)
+    began = min(node.began for node in built.nodes)
+    wall = (max(node.ended for node in built.nodes) - began).total_seconds()
+    yield Figure("matching", f"{name} ({built.slowest()})", models, "s", plain.seconds, goal)
     yield Figure("matching", f"{name}: first start to last end", wall, "s", plain.seconds)
     yield Figure("matching", f"{name}: whole process", built.run.seconds, "s")
     yield Figure("matching", f"{name}: peak memory", built.run.peak_megabytes, "MB")

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from tests.bench.building import Built, build
 from tests.bench.figures import REPOSITORY, Figure
 from tests.bench.ledgers import Ledgers
 from tests.bench.loads import Say
-from tests.bench.measuring import BenchError, Run, run
+from tests.bench.measuring import BenchError
 
 ONE_MILLION = Ledgers(accounts=200, payouts_per_account=100, charges_per_payout=50)
 TEN_MILLION = Ledgers(accounts=2_000, payouts_per_account=100, charges_per_payout=50)
-_SLOWEST_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Built:
-    """What one dbt command took."""
-
-    run: Run
-    seconds: float
-    """`elapsed_time` of dbt's `run_results.json`."""
-    slowest: str
-    """The nodes that took longest, in words."""
 
 
 def models(folder: Path, say: Say) -> Iterator[Figure]:
@@ -43,16 +30,20 @@ def models(folder: Path, say: Say) -> Iterator[Figure]:
         _make(ledgers, place)
         floor = _group_by_seconds(place)
         say(f"{size}: building")
-        yield from _figures(f"{size}, all", _build(ledgers, place, "run_models"), floor, goals[0])
+        yield from _figures(
+            f"{size}, all", build(place, ledgers.as_of, "run_models"), floor, goals[0]
+        )
         _check(ledgers, place)
         later = ledgers.after_a_day()
         _make(later, place, "--add-last-day")
         say(f"{size}: building with one more day")
-        built = _build(later, place, "run_models")
+        built = build(place, later.as_of, "run_models")
         yield from _figures(f"{size}, one more day", built, floor, goals[1])
         _check(later, place)
         say(f"{size}: testing")
-        yield from _figures(f"{size}, tests", _build(later, place, "run_tests"), floor, goals[2])
+        yield from _figures(
+            f"{size}, tests", build(place, later.as_of, "run_tests"), floor, goals[2]
+        )
 
 
 def _make(ledgers: Ledgers, folder: Path, *options: str) -> None:
@@ -73,27 +64,9 @@ def _group_by_seconds(folder: Path) -> float:
         return time.monotonic() - began
 
 
-def _build(ledgers: Ledgers, folder: Path, step: str) -> Built:
-    command = (
-        "from datetime import datetime; from pathlib import Path; "
-        "from loader.build import DbtProject; "
-        f"project = DbtProject(Path('warehouse.duckdb').resolve(), Path('target').resolve(), "
-        f"datetime.fromisoformat('{ledgers.as_of.isoformat()}')); "
-        f"assert not project.{step}()"
-    )
-    done = run(None, folder, ("-c", command)).expect(0)
-    results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))
-    nodes = sorted(results["results"], key=lambda node: -float(node["execution_time"]))
-    slowest = ", ".join(
-        f"{node['unique_id'].split('.')[2]} {node['execution_time']:.1f}"
-        for node in nodes[:_SLOWEST_SHOWN]
-    )
-    return Built(done, float(results["elapsed_time"]), slowest)
-
-
 def _figures(name: str, built: Built, floor: float, goal: int | None) -> Iterator[Figure]:
     wanted = f"≤ {goal} s" if goal else ""
-    yield Figure("models", f"{name} ({built.slowest})", built.seconds, "s", floor, wanted)
+    yield Figure("models", f"{name} ({built.slowest()})", built.seconds, "s", floor, wanted)
     yield Figure("models", f"{name}: whole process", built.run.seconds, "s")
     yield Figure("models", f"{name}: peak memory", built.run.peak_megabytes, "MB")
 

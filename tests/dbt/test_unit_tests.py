@@ -20,6 +20,7 @@ def empty(bench: Workbench, empty_raw: Path) -> Workbench:
 
 @pytest.fixture(scope="module")
 def manifest(empty: Workbench) -> dict[str, Any]:
+    empty.project.read()
     read: dict[str, Any] = json.loads((empty.target_dir / "manifest.json").read_text())
     return read
 
