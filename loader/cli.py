@@ -84,7 +84,7 @@ def _shard(text: str) -> Shard:
     try:
         return Shard.parse(text)
     except ValueError as wrong:
-        raise SettingsError(f"--shard: {wrong}") from None
+        raise typer.BadParameter(str(wrong), param_hint="--shard") from None
 
 
 def _show_version(asked: bool) -> None:
@@ -117,9 +117,10 @@ def reconcile(
 ) -> None:
     """Sync, build, test, publish and export; exit 3 if an error is open."""
     from loader.console import show_mode, show_record, show_summary, silenced
-    from loader.job import JobOptions
 
     with silenced(as_json), _job() as (job, display):
+        from loader.job import JobOptions
+
         show_mode(job.settings)
         with display.shown():
             record = job.reconcile(
@@ -143,10 +144,11 @@ def sync(
 ) -> None:
     """Load what is new from Stripe into the warehouse, and nothing more."""
     from loader.console import console, show_mode, show_price
-    from loader.job import JobOptions
 
+    part = _shard(shard)
     with _job() as (job, display):
-        part = _shard(shard)
+        from loader.job import JobOptions
+
         options = JobOptions(full=full, broken=broken, shard=part)
         show_mode(job.settings)
         if plan:

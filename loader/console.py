@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,7 +25,9 @@ from rich.table import Table
 from loader.duckdb_files import reading
 from loader.run_record import RunRecord
 from loader.settings import Mode, Settings
-from loader.sources.price import Price
+
+if TYPE_CHECKING:
+    from loader.sources.price import Price
 
 # Of each kind; the rest stands in the exports.
 EXCEPTIONS_SHOWN = 3

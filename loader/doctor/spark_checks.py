@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loader.doctor.finding import Finding, ok, problem
 from loader.lake import Lake
 from loader.settings import Settings, SettingsError
-from loader.spark.session import require_spark
+from loader.spark.installed import require_spark
 
 
 def check_spark(settings: Settings, platform_id: str | None) -> Iterator[Finding]:

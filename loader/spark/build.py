@@ -12,7 +12,8 @@ from dbt.artifacts.resources.types import NodeType
 from loader.build import DbtProject
 from loader.duckdb_files import SCHEMA
 from loader.spark.collecting import collect
-from loader.spark.session import SparkLake, require_spark
+from loader.spark.installed import require_spark
+from loader.spark.session import SparkLake
 
 # What the itemised exports read beside the published tables.
 _OF_EXPORTS = ("intermediate", "int_payout_transactions_checked")

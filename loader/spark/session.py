@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import shutil
+import re
+import socket
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -16,7 +16,7 @@ from loader.build import BuildError
 from loader.duckdb_files import literal
 from loader.lake import BUILT
 from loader.lake_tables import DATASETS, LakeTable, newest_rows, sql_columns
-from loader.settings import SettingsError
+from loader.spark.installed import require_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,25 +31,11 @@ _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
 }
 
+# `spark://host:port`, or several of them that stand in for each other: `spark://a:7077,b:7077`.
+_STANDALONE = re.compile(r"(?<=[/,])([\w.-]+):(\d+)")
+_ANSWERS_WITHIN_SECONDS = 10
+
 _SCHEMAS = ("staging", "intermediate", "finance", "audit")
-
-
-def require_spark() -> None:
-    """Refuse to begin without Java or Spark.
-
-    Raises:
-        SettingsError: one of them is not installed.
-    """
-    if shutil.which("java") is None:
-        raise SettingsError(
-            "TIEOUT_ENGINE=spark needs Java 17 or newer, and no `java` was found. Install it, or "
-            "unset TIEOUT_ENGINE to work with DuckDB."
-        )
-    if find_spec("pyspark") is None:
-        raise SettingsError(
-            'TIEOUT_ENGINE=spark needs the extra: `pip install ".[spark]"`. Or unset TIEOUT_ENGINE '
-            "to work with DuckDB."
-        )
 
 
 @contextmanager
@@ -63,10 +49,29 @@ def _told(master: str) -> Iterator[None]:
     except (PySparkException, Py4JError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if "Exception: " in line), lines[0])
-        raise BuildError(
-            f"Spark at {master} can't be used: {reason} Nothing was published. Is the cluster up "
-            "(TIEOUT_SPARK_MASTER), and can each of its machines read and write the lake?"
-        ) from None
+        raise _unusable(master, reason) from None
+
+
+def _unusable(master: str, reason: str) -> BuildError:
+    return BuildError(
+        f"Spark at {master} can't be used: {reason} Nothing was published. Is the cluster up "
+        "(TIEOUT_SPARK_MASTER), and can each of its machines read and write the lake?"
+    )
+
+
+def _refuse_unreachable(master: str) -> None:
+    """Look whether a master answers, where it is Spark's own: Spark itself tries for a minute."""
+    addresses = _STANDALONE.findall(master) if master.startswith("spark://") else []
+    reason = ""
+    for host, port in addresses:
+        try:
+            socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN_SECONDS).close()
+        except OSError as error:
+            reason = f"no master answers at {host}:{port} ({error})."
+        else:
+            return
+    if addresses:
+        raise _unusable(master, reason)
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ class SparkLake:
 
     def _begin(self) -> SparkSession:
         require_spark()
+        _refuse_unreachable(self.master)
         from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
 
         builder: Any = SparkSession.builder
