@@ -11,6 +11,7 @@ from filelock import FileLock
 from loader.build import DbtProject, models_version
 from loader.run_record import RunRecord
 from loader.settings import Settings, silence_telemetry
+from tests.first_run import FirstRun, run_first
 from tests.runs import AS_OF, reconcile, settings_for
 from tests.small_stripe import SmallStripe
 from tests.synced import Synced
@@ -65,3 +66,9 @@ def broken_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, RunR
     """The same over the story with discrepancies planted."""
     settings = settings_for(tmp_path_factory.mktemp("broken"), AS_OF)
     return settings, reconcile(settings, broken=True)
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """A run over a small platform, by the command line."""
+    return run_first(tmp_path_factory.mktemp("first") / "data")

@@ -8,21 +8,18 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.commands import KEY, TIEOUT, tieout
+from tests.first_run import GROUP, FirstRun, environment_for, small_platform
 from tests.runs import published_tables
 from tests.small_stripe import DAY, SmallStripe
+from tests.synced import JANUARY
 
-DAY_ONE = 1_767_225_600
-# What was said of a payout, and when, stands in the published tables.
-AS_OF = "2026-02-01"
-
-pytestmark = pytest.mark.xdist_group("full_disk")
+pytestmark = pytest.mark.xdist_group(GROUP)
 
 
 def limited(size: int, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,37 +37,23 @@ def limited(size: int, *arguments: str, **environment: str) -> subprocess.Comple
     return outcome
 
 
-def platform(payouts: int) -> SmallStripe:
-    small = SmallStripe()
-    for number in range(payouts):
-        small.add_payout(f"po_{number}", DAY_ONE + number * DAY, *range(100, 150))
+def grown_platform() -> SmallStripe:
+    """Answer the platform of the first run, with payouts that came since."""
+    small = small_platform()
+    for number in range(2, 21):
+        small.add_payout(f"po_{number}", JANUARY + number * DAY, *range(100, 150))
     return small
 
 
-def reconciled(folder: Path, payouts: int) -> Path:
-    with platform(payouts).served() as base:
-        outcome = tieout(
-            "reconcile",
-            STRIPE_API_KEY=KEY,
-            STRIPE_API_BASE=base,
-            TIEOUT_DATA_DIR=str(folder),
-            TIEOUT_AS_OF=AS_OF,
-        )
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, first_run: FirstRun) -> Path:
+    """What a second run publishes that nothing hindered."""
+    data = tmp_path_factory.mktemp("undisturbed") / "data"
+    folder = first_run.copied(data)
+    with grown_platform().served() as base:
+        outcome = tieout("reconcile", **environment_for(base, data))
     assert outcome.returncode == 0, outcome.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with one payout reconciled."""
-    return reconciled(tmp_path_factory.mktemp("first"), 1)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, first_run: Path) -> Path:
-    """A data folder with all payouts reconciled, in a second run that nothing hindered."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "data"
-    return reconciled(shutil.copytree(first_run, folder), 20)
+    return folder / "reconciliation.duckdb"
 
 
 def assert_told(outcome: subprocess.CompletedProcess[str]) -> None:
@@ -81,27 +64,24 @@ def assert_told(outcome: subprocess.CompletedProcess[str]) -> None:
 # Where a run on this platform meets the limit: in the rows it read, and in what dbt writes.
 @pytest.mark.parametrize("size", [2_000, 600_000])
 def test_a_run_on_a_full_disk_says_so_and_the_next_one_ends_the_job(
-    tmp_path: Path, first_run: Path, undisturbed: Path, size: int
+    tmp_path: Path, first_run: FirstRun, undisturbed: Path, size: int
 ) -> None:
-    shutil.copytree(first_run, tmp_path / "data")
-    folder = tmp_path / "data/test"
+    folder = first_run.copied(tmp_path / "data")
     published = (folder / "reconciliation.duckdb").read_bytes()
-    with platform(20).served() as base:
-        settings = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base, "TIEOUT_AS_OF": AS_OF}
+    with grown_platform().served() as base:
+        settings = environment_for(base, tmp_path / "data")
         assert_told(limited(size, "reconcile", **settings))
         assert (folder / "reconciliation.duckdb").read_bytes() == published
         record = json.loads((folder / "run.json").read_text())
         assert "Traceback" not in (record["error"] or "")
         outcome = tieout("reconcile", **settings)
         assert outcome.returncode == 0, outcome.stderr
-    assert published_tables(folder / "reconciliation.duckdb") == published_tables(
-        undisturbed / "test/reconciliation.duckdb"
-    )
+    assert published_tables(folder / "reconciliation.duckdb") == published_tables(undisturbed)
 
 
 def test_a_first_run_on_a_full_disk_leaves_nothing_in_the_way(tmp_path: Path) -> None:
-    with platform(1).served() as base:
-        settings = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base}
+    with small_platform().served() as base:
+        settings = environment_for(base, tmp_path / "data")
         assert_told(limited(2_000, "reconcile", **settings))
         assert not (tmp_path / "data/test/reconciliation.duckdb").exists()
         outcome = tieout("reconcile", **settings)
@@ -110,10 +90,9 @@ def test_a_first_run_on_a_full_disk_leaves_nothing_in_the_way(tmp_path: Path) ->
 
 @pytest.mark.parametrize("command", ["publish", "export", "build", "docs"])
 def test_a_step_on_a_full_disk_leaves_what_was_published(
-    tmp_path: Path, first_run: Path, command: str
+    tmp_path: Path, first_run: FirstRun, command: str
 ) -> None:
-    shutil.copytree(first_run, tmp_path / "data")
-    folder = tmp_path / "data/test"
+    folder = first_run.copied(tmp_path / "data")
     before = files_of(folder)
     assert_told(limited(1_000, command, STRIPE_API_KEY=KEY))
     after = files_of(folder)

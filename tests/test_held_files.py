@@ -5,22 +5,25 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from tests.commands import KEY, finish, start, tieout
+import pytest
+
+from tests.commands import finish, start, tieout
+from tests.first_run import GROUP, FirstRun, environment_for, small_platform
 from tests.other_process import holding
 from tests.scripted_stripe import Answer, Request
-from tests.small_stripe import SmallStripe
+from tests.small_stripe import DAY
+from tests.synced import JANUARY
 
-DAY_ONE = 1_767_225_600
-
-
-def small_stripe() -> SmallStripe:
-    small = SmallStripe()
-    small.add_payout("po_1", DAY_ONE, 700, 300)
-    return small
+pytestmark = pytest.mark.xdist_group(GROUP)
 
 
-def test_a_second_run_leaves_at_once_and_the_first_goes_on(tmp_path: Path) -> None:
-    small = small_stripe()
+def test_a_second_run_leaves_at_once_and_the_first_goes_on(
+    tmp_path: Path, first_run: FirstRun
+) -> None:
+    data = tmp_path / "data"
+    folder = first_run.copied(data)
+    published = (folder / "reconciliation.duckdb").read_bytes()
+    small = small_platform()
     asked, go_on = threading.Event(), threading.Event()
 
     def wait_for_the_second_run(_: Request) -> Answer | None:
@@ -30,10 +33,11 @@ def test_a_second_run_leaves_at_once_and_the_first_goes_on(tmp_path: Path) -> No
 
     small.answer = wait_for_the_second_run
     with small.served() as base:
-        first = start("reconcile", STRIPE_API_KEY=KEY, STRIPE_API_BASE=base)
+        settings = environment_for(base, data)
+        first = start("reconcile", **settings)
         assert asked.wait(60)
-        second = tieout("reconcile", STRIPE_API_KEY=KEY, STRIPE_API_BASE=base)
-        status = tieout("status", STRIPE_API_KEY=KEY)
+        second = tieout("reconcile", **settings)
+        status = tieout("status", **settings)
         requests_while_held = len(small.asked)
         go_on.set()
         outcome = finish(first)
@@ -43,18 +47,19 @@ def test_a_second_run_leaves_at_once_and_the_first_goes_on(tmp_path: Path) -> No
     assert requests_while_held == 1
     assert "A run is at work" in status.stdout
     assert outcome.returncode == 0, outcome.stderr
-    assert (tmp_path / "data/test/reconciliation.duckdb").exists()
-    assert "A run is at work" not in tieout("status", STRIPE_API_KEY=KEY).stdout
+    assert (folder / "reconciliation.duckdb").read_bytes() != published
+    assert "A run is at work" not in tieout("status", **settings).stdout
 
 
-def test_a_warehouse_that_another_program_holds_stops_the_run(tmp_path: Path) -> None:
-    small = small_stripe()
-    folder = tmp_path / "data/test"
+def test_a_warehouse_that_another_program_holds_stops_the_run(
+    tmp_path: Path, first_run: FirstRun
+) -> None:
+    folder = first_run.copied(tmp_path / "data")
+    published = (folder / "reconciliation.duckdb").read_bytes()
+    small = small_platform()
+    small.add_payout("po_2", JANUARY + DAY, 50)
     with small.served() as base:
-        settings = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base}
-        assert tieout("reconcile", **settings).returncode == 0
-        published = (folder / "reconciliation.duckdb").read_bytes()
-        small.add_payout("po_2", DAY_ONE + 86_400, 50)
+        settings = environment_for(base, tmp_path / "data")
         for access in ("read", "write"):
             with holding(folder / "warehouse.duckdb", access) as holder:
                 held = tieout("reconcile", **settings)

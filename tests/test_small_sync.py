@@ -14,6 +14,7 @@ from loader.sources.scope import PLATFORM as THE_PLATFORM
 from loader.sources.scope import Scope
 from loader.warehouse import Warehouse
 from tests.commands import KEY, tieout
+from tests.first_run import GROUP, FirstRun, environment_for, small_platform
 from tests.runs import Quiet, rows, settings_for
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
 from tests.synced import JANUARY, Synced
@@ -153,19 +154,26 @@ def test_a_payout_leads_to_its_account(tmp_path: Path) -> None:
     assert "--account acct_typo: it was never loaded" in slip.stderr
 
 
-def test_a_part_is_read_only_where_the_whole_was(tmp_path: Path) -> None:
-    stripe = SmallStripe(connected=["acct_1"])
-    stripe.add_payout("po_1", JANUARY, 700, 300)
+@pytest.mark.xdist_group(GROUP)
+def test_a_part_is_read_where_the_whole_was(tmp_path: Path, first_run: FirstRun) -> None:
+    folder = first_run.copied(tmp_path / "data")
+    stripe = small_platform()
     with stripe.served() as base:
-        environment = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base}
-        first = tieout("reconcile", "--account", "acct_1", **environment)
-        assert first.returncode == 0
-        assert "so everything is" in first.stdout
-        assert accounts_asked(stripe) == {None, "acct_1"}
-        stripe.asked.clear()
-        second = tieout("reconcile", "--account", "acct_1", **environment)
-    assert second.returncode == 0
-    assert "Read alone: acct_1" in second.stdout
-    assert accounts_asked(stripe) == {"acct_1"}
-    record = json.loads((tmp_path / "data/test/run.json").read_text())
+        settings = environment_for(base, tmp_path / "data")
+        outcome = tieout("reconcile", "--account", "acct_quiet", **settings)
+    assert outcome.returncode == 0
+    assert "Read alone: acct_quiet" in outcome.stdout
+    assert accounts_asked(stripe) == {"acct_quiet"}
+    record = json.loads((folder / "run.json").read_text())
     assert record["complete_run"]["started_at"] < record["started_at"]
+
+
+@pytest.mark.xdist_group(GROUP)
+def test_where_nothing_whole_was_read_everything_is(tmp_path: Path) -> None:
+    stripe = small_platform()
+    with stripe.served() as base:
+        settings = environment_for(base, tmp_path / "data")
+        outcome = tieout("reconcile", "--account", "acct_quiet", **settings)
+    assert outcome.returncode == 0
+    assert "so everything is" in outcome.stdout
+    assert accounts_asked(stripe) == {None, "acct_quiet"}

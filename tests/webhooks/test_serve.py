@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 from filelock import FileLock, Timeout
 
-from loader.settings import Mode
-from tests.commands import KEY, TIEOUT, finish, start, tieout
+from tests.commands import KEY, finish, start, tieout
+from tests.first_run import GROUP, FirstRun, environment_for, small_platform
 from tests.runs import published_tables, rows
 from tests.scripted_stripe import Answer, Request
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
@@ -28,16 +27,13 @@ from tests.webhooks.posting import SECRET, event, post, send
 
 LONG_ENOUGH_SECONDS = 240
 PUBLISHED = "test/reconciliation.duckdb"
-# A month that is over would be closed by the first run: what comes later stands apart then.
-AS_OF = "2026-01-31"
+
+pytestmark = pytest.mark.xdist_group(GROUP)
 
 
 @pytest.fixture
 def stripe() -> SmallStripe:
-    """A platform with a payout, and an account that nothing happens to."""
-    stripe = SmallStripe(connected=["acct_quiet"])
-    stripe.add_payout("po_1", JANUARY, 700, 300)
-    return stripe
+    return small_platform()
 
 
 def platform_event(name: str, payout: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -54,14 +50,11 @@ class Server:
         self._base = base
         self.process = start(
             "serve",
-            STRIPE_API_KEY=KEY,
-            STRIPE_API_BASE=base,
             STRIPE_WEBHOOK_SECRETS=f"whsec_old, {SECRET}",
             TIEOUT_WEBHOOK_PORT="0",
             TIEOUT_WEBHOOK_DEBOUNCE_SECONDS=str(debounce),
-            TIEOUT_DATA_DIR=str(folder),
-            TIEOUT_AS_OF=AS_OF,
             PYTHONUNBUFFERED="1",
+            **environment_for(base, folder),
         )
         self.printed: list[str] = []
         self.url = ""
@@ -163,12 +156,11 @@ def test_an_event_leads_to_its_payout_and_to_nothing_else(
 
 
 def test_after_a_whole_run_serving_starts_no_sync_and_finds_what_came_since(
-    stripe: SmallStripe, tmp_path: Path
+    stripe: SmallStripe, tmp_path: Path, first_run: FirstRun
 ) -> None:
     folder = tmp_path / "data"
+    first_run.copied(folder)
     with stripe.served() as base:
-        environment = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base}
-        assert tieout("reconcile", **environment).returncode == 0
         stripe.add_payout("po_2", JANUARY + DAY, 50)
         missed = platform_event("evt_missed", "po_2", created=int(time.time()) + 1)
         long_ago = platform_event("evt_known", "po_1", created=JANUARY)
@@ -183,9 +175,10 @@ def test_after_a_whole_run_serving_starts_no_sync_and_finds_what_came_since(
 
 
 def test_a_kill_before_or_in_the_middle_of_the_work_loses_nothing(
-    stripe: SmallStripe, tmp_path: Path
+    stripe: SmallStripe, tmp_path: Path, first_run: FirstRun
 ) -> None:
     folder = tmp_path / "data"
+    first_run.copied(folder)
     asked, go_on = threading.Event(), threading.Event()
 
     def hold(request: Request) -> Answer | None:
@@ -221,8 +214,7 @@ def test_a_kill_before_or_in_the_middle_of_the_work_loses_nothing(
             server.done(2)
             server.stop()
         whole = tmp_path / "whole"
-        environment = {"STRIPE_API_KEY": KEY, "STRIPE_API_BASE": base, "TIEOUT_AS_OF": AS_OF}
-        assert tieout("reconcile", TIEOUT_DATA_DIR=str(whole), **environment).returncode == 0
+        assert tieout("reconcile", **environment_for(base, whole)).returncode == 0
     tables, of_whole = (published_tables(at / PUBLISHED) for at in (folder, whole))
     assert tables == of_whole
 
@@ -283,32 +275,3 @@ def test_serving_without_a_secret_or_on_a_port_that_is_taken_is_a_wrong_setting(
     assert wrong.returncode == 2
     assert "whsec_" in wrong.stderr
     assert "sk_test_1" not in wrong.stderr
-
-
-def test_the_sandbox_sends_events_that_are_acted_on(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [str(TIEOUT), "serve"],
-        env={
-            "PATH": "",
-            "TIEOUT_DATA_DIR": str(tmp_path / "data"),
-            "TIEOUT_WEBHOOK_PORT": "0",
-            "TIEOUT_WEBHOOK_DEBOUNCE_SECONDS": "1",
-            "PYTHONUNBUFFERED": "1",
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    published = 0
-    said: list[str] = []
-    while published < 2:
-        said.append(process.stdout.readline())
-        assert said[-1], said
-        published += "Published after" in said[-1]
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(LONG_ENOUGH_SECONDS) == 0
-    record = json.loads((tmp_path / f"data/{Mode.SANDBOX}/run.json").read_text())
-    assert record["exit_code"] == 0
-    assert record["scope"]
-    assert record["requests_total"] < 80
-    assert (tmp_path / f"data/{Mode.SANDBOX}/sandbox.clock").read_text() > record["started_at"]
