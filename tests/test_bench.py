@@ -26,6 +26,7 @@ def test_the_help_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> No
         "models",
         "matching",
         "statements",
+        "engines",
         "events",
         "kills",
         "chaos",

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from loader.sandbox.process import SandboxStartError
 from tests.bench.bank import matching, statements
+from tests.bench.engines import engines
 from tests.bench.events import events
 from tests.bench.faults import chaos, kills
 from tests.bench.figures import Figure, show, write
@@ -32,6 +33,7 @@ SCENARIOS: dict[str, Scenario] = {
         models,
         matching,
         statements,
+        engines,
         events,
         kills,
         chaos,

@@ -1,6 +1,6 @@
 """A step of the dbt project in a process of its own, with the time that each node of it took.
 
-Run as a program, it is that process: `python -m tests.bench.building run_models <as of>` works in
+Run as a program, it is that process: `python -m tests.bench.building <as of> run_models` works in
 the folder that it is started in.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench.measuring import BenchError, Run, run
+from tests.bench.measuring import BenchError, Run, peak_megabytes_until_now, run
 
 _SLOWEST_SHOWN = 3
 _TOOK = "took.json"
@@ -38,6 +38,8 @@ class Built:
     run: Run
     seconds: float
     """What dbt calls `elapsed_time`: the nodes, without reading the project."""
+    peak_megabytes: float
+    """Until its end, of the process and of those that it began (a JVM)."""
     nodes: Sequence[Node]
 
     def within(self, folder: str) -> Built:
@@ -63,46 +65,73 @@ def build(folder: Path, as_of: datetime, step: str) -> Built:
     Raises:
         BenchError: it failed, or a test does not hold.
     """
-    command = ("-m", "tests.bench.building", step, as_of.isoformat())
-    done = run(None, folder, command).expect(0)
+    (built,) = build_in_steps(folder, as_of, (step,), {})
+    return built
+
+
+def build_in_steps(
+    folder: Path, as_of: datetime, steps: Sequence[str], settings: Mapping[str, str]
+) -> list[Built]:
+    """Run several steps in one process, with the engine that settings (`TIEOUT_…`) name.
+
+    Raises:
+        BenchError: one failed, or a test does not hold.
+    """
+    command = ("-m", "tests.bench.building", as_of.isoformat(), *steps)
+    done = run(None, folder, command, settings).expect(0)
     took = json.loads((folder / _TOOK).read_text(encoding="utf-8"))
-    nodes = [
-        Node(
-            name=node["name"],
-            path=node["path"],
-            seconds=node["seconds"],
-            began=datetime.fromisoformat(node["began"]),
-            ended=datetime.fromisoformat(node["ended"]),
+    return [
+        Built(
+            done, step["seconds"], step["peak_megabytes"], [_node(told) for told in step["nodes"]]
         )
-        for node in took["nodes"]
+        for step in took
     ]
-    return Built(done, took["seconds"], nodes)
 
 
-def _build_here(step: str, as_of: datetime) -> None:
+def _node(told: Mapping[str, Any]) -> Node:
+    began, ended = (datetime.fromisoformat(told[end]) for end in ("began", "ended"))
+    return Node(told["name"], told["path"], told["seconds"], began, ended)
+
+
+def _build_here(as_of: datetime, steps: Sequence[str]) -> None:
     # dbt is not imported by the bench itself: what that process holds counts for its children.
-    from dbt.cli.main import dbtRunnerResult  # noqa: PLC0415
-
     from loader.build import DbtProject  # noqa: PLC0415
+    from loader.settings import Engine, load_settings  # noqa: PLC0415
+    from loader.spark.build import SparkProject  # noqa: PLC0415
+    from loader.spark.session import SparkLake  # noqa: PLC0415
 
-    class Watched(DbtProject):
-        def _run_dbt(self, *command: str) -> dbtRunnerResult:
-            outcome = super()._run_dbt(*command)
-            done: Any = outcome.result
-            took = {
-                "seconds": done.elapsed_time,
-                "nodes": [_told(result) for result in done.results],
-            }
-            Path(_TOOK).write_text(json.dumps(took), encoding="utf-8")
-            return outcome
+    took = []
+    run_dbt = DbtProject._run_dbt
 
-    project = Watched(Path("warehouse.duckdb").resolve(), Path("target").resolve(), as_of)
-    failed = getattr(project, step)()
-    if failed:
-        sys.exit(f"These tests do not hold: {failed}")
+    def watched(self: DbtProject, *command: str) -> Any:  # noqa: ANN401
+        outcome = run_dbt(self, *command)
+        if command[0] in {"build", "test"}:
+            took.append(_told(outcome.result))
+        return outcome
+
+    DbtProject._run_dbt = watched  # type: ignore[method-assign]
+    settings = load_settings()
+    place = Path("warehouse.duckdb").resolve(), Path("target").resolve(), as_of
+    project = DbtProject(*place)
+    if settings.engine is Engine.SPARK:
+        project = SparkProject(*place, lake=SparkLake(settings.lake, settings.spark_master))
+    with project.session():
+        for step in steps:
+            failed = getattr(project, step)()
+            if failed:
+                sys.exit(f"These tests do not hold: {failed}")
+    Path(_TOOK).write_text(json.dumps(took), encoding="utf-8")
 
 
-def _told(result: Any) -> dict[str, Any]:  # noqa: ANN401 - dbt's, of one node
+def _told(done: Any) -> dict[str, Any]:  # noqa: ANN401 - dbt's results
+    return {
+        "seconds": done.elapsed_time,
+        "peak_megabytes": peak_megabytes_until_now(),
+        "nodes": [_told_of_node(result) for result in done.results],
+    }
+
+
+def _told_of_node(result: Any) -> dict[str, Any]:  # noqa: ANN401 - dbt's, of one node
     times = [end for step in result.timing for end in (step.started_at, step.completed_at)]
     return {
         "name": result.node.name,
@@ -114,4 +143,4 @@ def _told(result: Any) -> dict[str, Any]:  # noqa: ANN401 - dbt's, of one node
 
 
 if __name__ == "__main__":
-    _build_here(sys.argv[1], datetime.fromisoformat(sys.argv[2]))
+    _build_here(datetime.fromisoformat(sys.argv[1]), sys.argv[2:])

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -238,6 +239,24 @@ def run(
         output=printed,
         asked=platform.asked() if platform else Asked({}),
     )
+
+
+def peak_megabytes_until_now() -> float:
+    """Answer the most memory that this process held until now, with those that it began.
+
+    Of the others Linux alone tells, and only while they run.
+    """
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
+    return (own + sum(_peaks_of_children(str(os.getpid())))) / _MEGABYTE
+
+
+def _peaks_of_children(parent: str) -> Iterator[int]:
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            told = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            if told["PPid"].strip() == parent and "VmHWM" in told:
+                yield int(told["VmHWM"].split()[0]) * 1024
+                yield from _peaks_of_children(told["Pid"].strip())
 
 
 def _wait(pid: int, until: Callable[[], bool] | None) -> tuple[int, resource.struct_rusage]:

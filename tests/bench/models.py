@@ -27,7 +27,7 @@ def models(folder: Path, say: Say) -> Iterator[Figure]:
         place = folder / str(ledgers.accounts)
         place.mkdir()
         say(f"{size}: making the raw tables")
-        _make(ledgers, place)
+        make_raw_tables(ledgers, place)
         floor = _group_by_seconds(place)
         say(f"{size}: building")
         yield from _figures(
@@ -35,7 +35,7 @@ def models(folder: Path, say: Say) -> Iterator[Figure]:
         )
         _check(ledgers, place)
         later = ledgers.after_a_day()
-        _make(later, place, "--add-last-day")
+        make_raw_tables(later, place, "--add-last-day")
         say(f"{size}: building with one more day")
         built = build(place, later.as_of, "run_models")
         yield from _figures(f"{size}, one more day", built, floor, goals[1])
@@ -46,7 +46,12 @@ def models(folder: Path, say: Say) -> Iterator[Figure]:
         )
 
 
-def _make(ledgers: Ledgers, folder: Path, *options: str) -> None:
+def make_raw_tables(ledgers: Ledgers, folder: Path, *options: str) -> None:
+    """Make a warehouse of these ledgers in a folder, or add to it.
+
+    Raises:
+        BenchError: it can't be made.
+    """
     size = ledgers.accounts, ledgers.payouts_per_account, ledgers.charges_per_payout
     command = [sys.executable, "-m", "tests.bench.ledgers", str(folder), *map(str, size), *options]
     made = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
