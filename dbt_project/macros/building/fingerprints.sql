@@ -20,18 +20,29 @@
     after a run that did not come to its end.
 #}
 {% macro fingerprints_kept() -%}
-    {{ return(load_relation(api.Relation.create(
-        database=this.database, schema='audit', identifier='fingerprints_kept'
-    ))) }}
+    {{ return(load_relation(fingerprints_table())) }}
 {%- endmacro %}
 
-{# Those fingerprints, if this build can go on from them: else none. #}
+{% macro fingerprints_table() -%}
+    {{ return(api.Relation.create(
+        database=this.database, schema='audit', identifier='fingerprints_kept'
+    )) }}
+{%- endmacro %}
+
+{#
+    Those fingerprints, if this build can go on from them: else none. Asked of the database itself:
+    dbt would begin a transaction to look into a schema that it builds nothing in.
+#}
 {% macro last_fingerprints() -%}
     {%- if not execute or flags.FULL_REFRESH or not var('models_version') -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set kept = fingerprints_kept() -%}
-    {%- if kept is none or last_built('int_balance_transactions_attributed') is none
+    {%- set kept = fingerprints_table() -%}
+    {%- set standing = run_query(
+        "select table_name from information_schema.tables where table_schema = 'audit'"
+        ~ " and table_name = '" ~ kept.identifier ~ "'"
+    ) -%}
+    {%- if not standing.rows or last_built('int_balance_transactions_attributed') is none
         or last_built('fct_balance_transactions') is none -%}
         {{ return(none) }}
     {%- endif -%}
