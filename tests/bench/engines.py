@@ -1,4 +1,3 @@
-
 """The scenario that holds DuckDB and Spark against each other over the same raw rows."""
 
 from __future__ import annotations
