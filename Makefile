@@ -39,7 +39,8 @@ serve: $(READY) ## Receive Stripe's events and reconcile the accounts they are a
 	@$(BIN)/tieout serve
 
 test: lint $(NEXT_DUCKDB) $(MARIMO) $(BROWSER) ## Lint, types, unit, dbt and end-to-end tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/spark
+	@# One more than CI has cores: a test often waits for another process.
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --ignore tests/spark
 
 # The test that the whole job runs on the next DuckDB too finds it here.
 $(NEXT_DUCKDB): requirements-duckdb-2.lock $(READY)
