@@ -114,10 +114,10 @@ class Job:
         settings = self.settings
         of_events = events_lock(settings.mode_dir) if options.is_of_events else nullcontext()
         with self.lock(waits=options.waits), of_events:
-            self._dbt.require()
             options = self._scoped(options)
             record = self._begin_record(options)
             try:
+                self._dbt.require()
                 with self._step(record, "sync"):
                     synced = self.sync(options)
                     _refuse_unknown(options, synced)

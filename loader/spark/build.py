@@ -12,7 +12,6 @@ from dbt.artifacts.resources.types import NodeType
 from loader.build import DbtProject
 from loader.duckdb_files import SCHEMA
 from loader.spark.collecting import collect
-from loader.spark.installed import require_spark
 from loader.spark.session import SparkLake
 
 # What the itemised exports read beside the published tables.
@@ -27,12 +26,13 @@ class SparkProject(DbtProject):
     engine: ClassVar[str] = "spark"
 
     def require(self) -> None:
-        """Refuse to begin without Java or Spark.
+        """Refuse to begin without Java or Spark, or where no master answers.
 
         Raises:
-            SettingsError: one of them is not installed.
+            SettingsError: Java or Spark is not installed.
+            BuildError: the master does not answer.
         """
-        require_spark()
+        self.lake.require()
 
     @contextmanager
     def session(self, *, only_looks: bool = False) -> Iterator[None]:

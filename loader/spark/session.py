@@ -86,6 +86,16 @@ class SparkLake:
     url: str
     master: str
 
+    def require(self) -> None:
+        """Refuse to begin without Java or Spark, or where no master answers.
+
+        Raises:
+            SettingsError: Spark or Java is not installed.
+            BuildError: the master does not answer.
+        """
+        require_spark()
+        _refuse_unreachable(self.master)
+
     @contextmanager
     def session(self, kept: Collection[str] | None) -> Iterator[SparkSession]:
         """Begin a session in which the raw tables stand; end it.
@@ -127,8 +137,7 @@ class SparkLake:
         return sorted(self._files.glob(f"{folder}/*.parquet"))
 
     def _begin(self) -> SparkSession:
-        require_spark()
-        _refuse_unreachable(self.master)
+        self.require()
         from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
 
         builder: Any = SparkSession.builder

@@ -86,4 +86,5 @@ def test_a_cluster_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> No
     outcome = tieout("reconcile", **environment)
     assert outcome.returncode == 1
     assert f"Spark at {nowhere} can't be used" in outcome.stderr
-    assert not (tmp_path / "data/sandbox/reconciliation.duckdb").exists()
+    # Nothing was read before it was said.
+    assert not (tmp_path / "data/sandbox/lake").exists()
