@@ -65,7 +65,7 @@ test-spark: $(READY) ## Both engines publish the same: needs Java 17, installs S
 	@if ! command -v java >/dev/null; then \
 		echo "The tests on Spark were not run: there is no Java here."; \
 	else \
-		$(MAKE) --no-print-directory $(SPARK) && $(BIN)/python -m pytest tests/spark -n 2; \
+		$(MAKE) --no-print-directory $(SPARK) && $(BIN)/python -m pytest tests/spark; \
 	fi
 
 $(SPARK): requirements-spark.lock $(READY)
