@@ -66,7 +66,7 @@ def _refuse_unreachable(master: str) -> None:
     for host, port in addresses:
         try:
             socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN_SECONDS).close()
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter of a port that can't be
             reason = f"no master answers at {host}:{port} ({error})."
         else:
             return
