@@ -86,13 +86,12 @@ def test_the_sandbox_knows_nothing_of_the_loader() -> None:
     assert reaches("sandbox", others) == []
 
 
-def test_few_parts_know_the_sandbox() -> None:
+def test_only_the_job_and_the_command_line_know_the_sandbox() -> None:
     parts = {path.stem for path in LOADER.iterdir() if path.suffix == ".py" or path.is_dir()}
     knowing = {
         part for part in parts - {"sandbox", "__pycache__"} if reaches(part, ("loader.sandbox",))
     }
-    # The job tells its errors.
-    assert knowing == {"cli", "job", "stripe_source"}
+    assert knowing == {"cli", "job"}
 
 
 def test_only_the_settings_read_the_environment() -> None:

@@ -12,15 +12,14 @@ import duckdb
 import pytest
 
 from loader.build import DbtProject
-from loader.engine import raw_data_of
+from loader.job import Job
 from loader.publish import publish
 from loader.run_record import RunRecord
 from loader.sandbox.options import SandboxOptions
 from loader.sandbox.state import load_or_create
 from loader.sandbox.truth import Truth, truth_of
 from loader.settings import Settings
-from loader.stripe_source import StripeSource
-from tests.runs import AS_OF, copy_of, published_tables, reconcile, rows, settings_for
+from tests.runs import AS_OF, Quiet, copy_of, published_tables, reconcile, rows, settings_for
 
 pytestmark = pytest.mark.xdist_group("sandbox_runs")
 
@@ -227,7 +226,7 @@ def test_another_story_leaves_the_users_own_statements(
         settings.mode_dir,
         AS_OF,
         broken=True,
-        before_another_story=StripeSource(settings, raw_data_of(settings))._forget_story,
+        before_another_story=Job(settings, Quiet())._forget_sandbox,
     )
     assert own.exists()
     assert not told.exists()
