@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.build import BuildError
 from loader.lake import LAKE_VERSION, Lake
 from loader.publish_to_lake import LATEST, publish_to_lake
 from loader.raw_data import RawData
@@ -21,6 +23,7 @@ from loader.run_record import RunRecord
 from loader.settings import Mode, Settings, SettingsError
 from loader.sources.shard import Shard
 from loader.sources.stripe_tables import RAW_TABLES
+from loader.spark.session import refuse_unreachable
 from loader.stripe_api.client import StripeAccess
 from loader.sync import SyncRequest, sync
 from loader.warehouse import Warehouse
@@ -240,3 +243,14 @@ def test_without_java_a_run_on_spark_says_what_is_missing() -> None:
     assert outcome.returncode == 2
     assert "needs Java 17" in outcome.stderr
     assert not Path("data/sandbox/lake").exists()  # nothing was read before it was said
+
+
+def test_of_several_masters_one_has_to_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # taken, and not listened on
+        answering, silent = (f"127.0.0.1:{s.getsockname()[1]}" for s in (there, nobody))
+        for master in (f"spark://{silent},{answering}", f"spark://{answering}", "local[*]", "yarn"):
+            refuse_unreachable(master)
+        for wrong in (silent, "127.0.0.1:99999"):
+            with pytest.raises(BuildError, match=f"no master answers at {wrong}"):
+                refuse_unreachable(f"spark://{wrong}")

@@ -59,8 +59,12 @@ def _unusable(master: str, reason: str) -> BuildError:
     )
 
 
-def _refuse_unreachable(master: str) -> None:
-    """Look whether a master answers, where it is Spark's own: Spark itself tries for a minute."""
+def refuse_unreachable(master: str) -> None:
+    """Refuse a cluster of Spark's own of which no master answers: Spark itself tries for a minute.
+
+    Raises:
+        BuildError: none does.
+    """
     addresses = _STANDALONE.findall(master) if master.startswith("spark://") else []
     reason = ""
     for host, port in addresses:
@@ -94,7 +98,7 @@ class SparkLake:
             BuildError: the master does not answer.
         """
         require_spark()
-        _refuse_unreachable(self.master)
+        refuse_unreachable(self.master)
 
     @contextmanager
     def session(self, kept: Collection[str] | None) -> Iterator[SparkSession]:
