@@ -22,6 +22,7 @@ from loader.build import DBT_PROJECT, DbtProject
 from loader.sources.bank_statements import bank_statements
 from loader.sources.batch import Batch
 from loader.sources.stripe_connect import stripe_connect
+from loader.warehouse import Warehouse
 
 AS_OF = datetime(2024, 3, 12, 12, tzinfo=UTC)
 
@@ -29,6 +30,8 @@ AS_OF = datetime(2024, 3, 12, 12, tzinfo=UTC)
 def load_raw(folder: Path, batch: Batch) -> Path:
     """Load a batch as a sync does, and no bank statements; answer the DuckDB file."""
     path = folder / "warehouse.duckdb"
+    with Warehouse(path).connect():
+        pass  # the file is made as a sync makes it, before dlt opens it
     for dataset, source in (("stripe", stripe_connect(batch)), ("bank", bank_statements({}, []))):
         pipeline = dlt.pipeline(
             f"raw_{dataset}",
