@@ -20,7 +20,7 @@ from loader.settings import Mode, SettingsError
 # Raised when what a warehouse of this version holds can't be read by older code.
 WAREHOUSE_VERSION = 1
 
-# The file is the project's own, so it need not be one that DuckDB 1.0 reads, as the published one is.
+# The file is the project's own: unlike the published one, it need not be readable for DuckDB 1.0.
 # From 1.3 on texts are written in half of the time, in as little room; 1.4 is supported for long.
 STORAGE_VERSION = "v1.4.0"
 

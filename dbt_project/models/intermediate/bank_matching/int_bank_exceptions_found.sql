@@ -10,7 +10,12 @@ payouts as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_described') }}
+    select
+        line_key,
+        bank_statement_line_id,
+        amount_minor,
+        posted_date
+    from {{ ref('int_bank_lines_described') }}
 
 ),
 
@@ -65,13 +70,12 @@ currencies as (
 returns as (
 
     select
-        made.payout_key,
-        min(lines.bank_statement_line_id) as bank_statement_line_id,
-        min(lines.posted_date) as returned_date
+        payout_key,
+        min(bank_statement_line_id) as bank_statement_line_id,
+        min(posted_date) as returned_date
     from made
-    inner join lines on made.line_key = lines.line_key
-    where made.is_return
-    group by made.payout_key
+    where is_return
+    group by payout_key
 
 ),
 

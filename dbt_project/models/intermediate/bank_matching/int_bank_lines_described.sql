@@ -8,6 +8,12 @@ lines as (
 
 ),
 
+stored_lines as (
+
+    select * from {{ ref('stg_bank__statement_lines') }}
+
+),
+
 bank_accounts as (
 
     select * from {{ ref('int_bank_accounts_mapped') }}
@@ -89,21 +95,28 @@ brand_pools as (
 lines_of_brand_pools as (
 
     select
-        with_text.line_key,
-        with_text.bank_pool_id,
-        with_text.currency,
-        {{ words_between_blanks('with_text.line_text') }} as line_words
-    from with_text
+        stored_lines.source_id,
+        stored_lines.line_number,
+        bank_accounts.bank_pool_id,
+        bank_accounts.currency,
+        {{ words_between_blanks(bank_line_text('stored_lines')) }} as line_words
+    from stored_lines
+    inner join bank_accounts
+        on
+            stored_lines.bank_account_id = bank_accounts.bank_account_id
+            and stored_lines.currency = bank_accounts.currency
     inner join brand_pools
         on
-            with_text.bank_pool_id = brand_pools.bank_pool_id
-            and with_text.currency = brand_pools.currency
+            bank_accounts.bank_pool_id = brand_pools.bank_pool_id
+            and bank_accounts.currency = brand_pools.currency
 
 ),
 
 branded_lines as (
 
-    select distinct bank_lines.line_key
+    select distinct
+        bank_lines.source_id,
+        bank_lines.line_number
     from lines_of_brand_pools as bank_lines
     inner join brands
         on
@@ -126,7 +139,12 @@ select
     with_text.is_booked,
     with_text.is_ignored,
     -- A pattern that stands in the query is prepared once, one that stands in a row for each row.
-    with_text.line_key in (select branded_lines.line_key from branded_lines)
+    (with_text.source_id, with_text.line_number) in (
+        select
+            branded_lines.source_id,
+            branded_lines.line_number
+        from branded_lines
+    )
     or case
         when with_text.marker is null
             then {{ matches_pattern('with_text.line_text', pattern_literal(var('bank_marker'))) }}

@@ -12,7 +12,17 @@ payouts as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_described') }}
+    select
+        line_key,
+        bank_account_id,
+        bank_pool_id,
+        currency,
+        amount_minor,
+        posted_date,
+        is_booked,
+        is_ignored,
+        is_marked
+    from {{ ref('int_bank_lines_described') }}
 
 ),
 

@@ -1,15 +1,24 @@
--- Every match, one row per payout and line, under an id made of all the ids in it.
+-- Every match, one row per payout and line, under an id made of all the ids in it. What the line says
+-- stands beside it: whoever reads matches asks for that.
 with
 
 payouts as (
 
-    select * from {{ ref('int_payouts_directed_to_bank') }}
+    select
+        payout_key,
+        payout_id
+    from {{ ref('int_payouts_directed_to_bank') }}
 
 ),
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_described') }}
+    select
+        line_key,
+        bank_statement_line_id,
+        posted_date,
+        amount_minor
+    from {{ ref('int_bank_lines_described') }}
 
 ),
 
@@ -181,7 +190,9 @@ with_names as (
     select
         with_returns.*,
         payouts.payout_id,
-        lines.bank_statement_line_id
+        lines.bank_statement_line_id,
+        lines.posted_date,
+        lines.amount_minor
     from with_returns
     inner join payouts on with_returns.payout_key = payouts.payout_key
     inner join lines on with_returns.line_key = lines.line_key
@@ -205,15 +216,18 @@ groups as (
 
 select
     groups.match_id,
-    with_returns.payout_key,
-    with_returns.line_key,
-    with_returns.match_rule,
-    with_returns.match_status,
-    with_returns.decided_by,
-    with_returns.is_return,
+    with_names.payout_key,
+    with_names.line_key,
+    with_names.bank_statement_line_id,
+    with_names.posted_date,
+    with_names.amount_minor,
+    with_names.match_rule,
+    with_names.match_status,
+    with_names.decided_by,
+    with_names.is_return,
     groups.match_cardinality
-from with_returns
-inner join groups on with_returns.group_id = groups.group_id
+from with_names
+inner join groups on with_names.group_id = groups.group_id
 
 union all
 
@@ -221,6 +235,9 @@ select
     {{ hashed_id(['payouts.payout_id', 'lines.bank_statement_line_id']) }} as match_id,
     pairs_alone.payout_key,
     pairs_alone.line_key,
+    lines.bank_statement_line_id,
+    lines.posted_date,
+    lines.amount_minor,
     pairs_alone.match_rule,
     'matched' as match_status,
     'rule' as decided_by,

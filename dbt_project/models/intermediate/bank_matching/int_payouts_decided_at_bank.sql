@@ -26,9 +26,13 @@ coverage as (
 
 ),
 
-lines as (
+marked_lines as (
 
-    select * from {{ ref('int_bank_lines_described') }}
+    select
+        bank_account_id,
+        currency
+    from {{ ref('int_bank_lines_described') }}
+    where is_marked
 
 ),
 
@@ -36,33 +40,29 @@ lines as (
 matches as (
 
     select
-        made.payout_key,
-        made.match_status,
-        made.is_return as is_returned,
-        lines.bank_statement_line_id,
-        lines.posted_date as bank_posted_date,
-        made.match_rule as bank_match_rule,
-        lines.amount_minor as bank_amount_minor
+        payout_key,
+        match_status,
+        is_return as is_returned,
+        bank_statement_line_id,
+        posted_date as bank_posted_date,
+        match_rule as bank_match_rule,
+        amount_minor as bank_amount_minor
     from made
-    inner join lines on made.line_key = lines.line_key
-    where made.match_cardinality = 'one_to_one'
+    where match_cardinality = 'one_to_one'
 
     union all
 
     select
-        made.payout_key,
-        max(made.match_status) as match_status,
-        bool_or(made.is_return) as is_returned,
-        min(case when not made.is_return then lines.bank_statement_line_id end)
-            as bank_statement_line_id,
-        min(case when not made.is_return then lines.posted_date end) as bank_posted_date,
-        min(case when not made.is_return then made.match_rule end) as bank_match_rule,
-        cast(sum(case when not made.is_return then lines.amount_minor end) as bigint)
-            as bank_amount_minor
+        payout_key,
+        max(match_status) as match_status,
+        bool_or(is_return) as is_returned,
+        min(case when not is_return then bank_statement_line_id end) as bank_statement_line_id,
+        min(case when not is_return then posted_date end) as bank_posted_date,
+        min(case when not is_return then match_rule end) as bank_match_rule,
+        cast(sum(case when not is_return then amount_minor end) as bigint) as bank_amount_minor
     from made
-    inner join lines on made.line_key = lines.line_key
-    where made.match_cardinality != 'one_to_one'
-    group by made.payout_key
+    where match_cardinality != 'one_to_one'
+    group by payout_key
 
 ),
 
@@ -84,8 +84,7 @@ accounts_paid_by_stripe as (
     select distinct
         bank_account_id,
         currency
-    from lines
-    where is_marked
+    from marked_lines
 
 ),
 

@@ -14,7 +14,10 @@ payouts as (
 
 lines as (
 
-    select * from {{ ref('int_bank_lines_described') }}
+    select
+        line_key,
+        bank_account_id
+    from {{ ref('int_bank_lines_described') }}
 
 )
 
@@ -23,14 +26,14 @@ select
     payouts.account_id,
     payouts.payout_id,
     lines.bank_account_id,
-    lines.bank_statement_line_id,
+    made.bank_statement_line_id,
     payouts.currency,
     payouts.payout_amount_minor,
-    lines.amount_minor as line_amount_minor,
-    lines.posted_date,
+    made.amount_minor as line_amount_minor,
+    made.posted_date,
     made.match_rule,
     made.match_cardinality,
-    cast({{ days_between('payouts.expected_arrival_date', 'lines.posted_date') }} as integer)
+    cast({{ days_between('payouts.expected_arrival_date', 'made.posted_date') }} as integer)
         as days_apart,
     made.decided_by
 from made
