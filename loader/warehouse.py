@@ -65,8 +65,9 @@ class Warehouse(RawData):
 
     def _make(self) -> None:
         # Alone: connections with settings of their own can't be open beside others.
-        settings = {"storage_compatibility_version": STORAGE_VERSION}
-        duckdb.connect(str(self.path), config=settings).close()
+        duckdb.connect(
+            str(self.path), config={"storage_compatibility_version": STORAGE_VERSION}
+        ).close()
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:

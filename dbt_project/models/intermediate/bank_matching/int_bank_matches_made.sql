@@ -1,5 +1,5 @@
--- Every match, one row per payout and line, under an id made of all the ids in it. What the line says
--- stands beside it: whoever reads matches asks for that.
+-- Every match, one row per payout and line, under an id made of all the ids in it. What the line
+-- says stands beside it: whoever reads matches asks for that.
 with
 
 payouts as (
