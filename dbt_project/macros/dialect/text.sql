@@ -80,6 +80,19 @@
     ltrim('0', {{ text }})
 {%- endmacro %}
 
+{# Several texts as one; what is absent is left out. #}
+{% macro texts_with_blanks_between(texts) -%}
+    {{ return(adapter.dispatch('texts_with_blanks_between')(texts)) }}
+{%- endmacro %}
+
+{% macro duckdb__texts_with_blanks_between(texts) -%}
+    concat_ws(' ', {{ texts | join(', ') }})
+{%- endmacro %}
+
+{% macro spark__texts_with_blanks_between(texts) -%}
+    concat_ws(' ', {{ texts | join(', ') }})
+{%- endmacro %}
+
 {# All values of a group in one text, in their order. #}
 {% macro joined_in_order(value) -%}
     {{ return(adapter.dispatch('joined_in_order')(value)) }}

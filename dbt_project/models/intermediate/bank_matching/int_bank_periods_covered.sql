@@ -22,7 +22,7 @@ bank_accounts as (
 
 days as (
 
-    select * from {{ ref('int_bank_days_numbered') }}
+    select * from {{ ref('int_business_days_numbered') }}
 
 ),
 
