@@ -31,6 +31,31 @@ listed_by_payouts as (
 
 ),
 
+-- What is looked at twice is asked for twice: kept whole in between, it would fill the memory.
+keys_by_created as (
+
+    select
+        account_id,
+        balance_transaction_id
+    from {{ ref('stg_stripe__balance_transactions') }} as listed
+    {% if is_partial %}
+        where {{ is_among('changed', 'listed') }}
+    {% endif %}
+
+),
+
+keys_by_payouts as (
+
+    select
+        account_id,
+        balance_transaction_id
+    from {{ ref('stg_stripe__payout_transactions') }} as listed
+    {% if is_partial %}
+        where {{ is_among('changed', 'listed') }}
+    {% endif %}
+
+),
+
 settlements as (
 
     select * from {{ ref('int_payouts_grouped_by_settlement') }}
@@ -54,7 +79,7 @@ given_several_times as (
     select
         account_id,
         balance_transaction_id
-    from listed_by_created
+    from keys_by_created
     group by account_id, balance_transaction_id
     having count(*) > 1
 
@@ -67,9 +92,26 @@ listed_several_times as (
     select
         account_id,
         balance_transaction_id
-    from classified
+    from keys_by_payouts
     group by account_id, balance_transaction_id
     having count(*) > 1
+
+),
+
+copies as (
+
+    select listed.*
+    from {{ ref('stg_stripe__payout_transactions') }} as listed
+    inner join listed_several_times as several
+        on
+            listed.account_id = several.account_id
+            and listed.balance_transaction_id = several.balance_transaction_id
+
+),
+
+copies_classified as (
+
+    {{ list_rows_classified('copies', 'settlements', 'own_rows') }}
 
 ),
 
@@ -105,11 +147,7 @@ copies_ordered as (
             partition by listed.account_id, listed.balance_transaction_id
             order by listed.payout_id
         ) as copy_number
-    from classified as listed
-    inner join listed_several_times as several
-        on
-            listed.account_id = several.account_id
-            and listed.balance_transaction_id = several.balance_transaction_id
+    from copies_classified as listed
 
 ),
 
