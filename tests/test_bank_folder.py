@@ -176,7 +176,7 @@ def test_nul_bytes_in_the_middle_of_a_file_are_told(folder: Folder) -> None:
 
 STRANGE: dict[str, tuple[bytes, str]] = {
     "letter.pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "no OFX, CAMT, MT940 or BAI2"),
-    "sheet.xlsx": (b"PK\x03\x04\x14\x00\x06\x00", "NUL bytes"),
+    "sheet.xlsx": (b"PK\x03\x04\x14\x00\x06\x00", "ZIP archive"),
     "packed.gz": (b"\x1f\x8b\x08\x08\x00\x00", "NUL bytes"),
     "blank.txt": (b" \r\n\t\n", "it is empty"),
     "page.html": (b"<!DOCTYPE html><html>Please log in</html>", "document type"),

@@ -20,9 +20,10 @@ from loader.bank_formats.text import opened
 _DEFAULT_CURRENCY = "usd"
 _OPENING_LEDGER, _CLOSING_LEDGER = "010", "015"
 
-# Type codes by what they do to the account; the last two ranges are for banks' own codes.
-_CREDITS = (range(100, 400), range(920, 960))
-_DEBITS = (range(400, 700), range(960, 1000))
+# Type codes by what they do to the account: the second ranges are of loans (payments, and what is
+# paid out), the last ones are for banks' own codes.
+_CREDITS = (range(100, 400), range(721, 729), range(920, 960))
+_DEBITS = (range(400, 700), range(760, 761), range(960, 1000))
 
 # 890 carries text, no money.
 _TEXT_ALONE = "890"
@@ -99,6 +100,8 @@ class _Reading:
         if record.code == "16":
             return self._account.line(record) if self._account else None
         match record.code:
+            case "01":
+                self._is_ended = False
             case "02":
                 self._group = _Group.of(record)
             case "03":
@@ -194,7 +197,7 @@ class _Account:
             place += 1 + _funds_fields(fields[place:])
             if not code or not amount:
                 continue
-            self._control += int(amount)
+            self._control += _count(amount)
             units = minor_units_of_count(amount, self.statement.currency)
             if code == _OPENING_LEDGER:
                 self.statement.opening_minor = units
@@ -207,7 +210,7 @@ class _Account:
         statement = self.statement
         try:
             code, amount, reference, text = _transaction(record)
-            self._control += int(amount or "0")
+            self._control += _count(amount or "0")
             units = _signed(code, amount or "0", statement.currency)
             if self._group.day is None:
                 raise ValueError("its group has no date")
@@ -251,6 +254,8 @@ class _Totals:
         self._file_sum = self._file_groups = self._file_records = 0
 
     def count(self, record: _Record) -> None:
+        if record.code == "01":  # several files may stand one after another
+            self._file_sum = self._file_groups = self._file_records = 0
         if record.code == "02":
             self._group_sum = self._group_accounts = self._group_records = 0
         self._group_records += record.physical_records
@@ -290,15 +295,35 @@ def _trailer(record: _Record) -> list[int | None]:
 
 def _transaction(record: _Record) -> tuple[str, str, str, str]:
     """Answer type code, amount, the bank's reference and all text of a transaction record."""
-    fields = _ended(record.text).split(",")
+    fields, texts = _fields_and_texts(record)
     code, amount = fields[0].strip(), fields[1].strip() if len(fields) > 1 else ""
     if not re.fullmatch(r"\d{3}", code):
         raise ValueError(f"'{code[:20]}' is no type code")
     after = 3 + _funds_fields(fields[2:])
     bank, customer = [*fields[after : after + 2], "", ""][:2]
-    texts = [",".join(fields[after + 2 :]), *map(_ended, record.continuations)]
+    texts = [",".join(fields[after + 2 :]), *texts]
     parts = (part.strip() for part in (*texts, bank, customer))
     return code, amount, bank.strip(), " ".join(part for part in parts if part)
+
+
+def _fields_and_texts(record: _Record) -> tuple[list[str], list[str]]:
+    """Answer a transaction's fields, and its continuations, which are text.
+
+    Where the record ends before its amounts do, they go on in the first continuations.
+    """
+    fields, texts = _ended(record.text).split(","), [*map(_ended, record.continuations)]
+    while texts and not _has_amounts(fields):
+        fields += texts.pop(0).split(",")
+    return fields, texts
+
+
+def _has_amounts(fields: list[str]) -> bool:
+    if len(fields) < len(("type", "amount")):
+        return False
+    try:
+        return len(fields[3:]) >= _funds_fields(fields[2:])
+    except IndexError:  # by how many days, is in the next record
+        return False
 
 
 def _signed(code: str, amount: str, currency: str) -> int:
@@ -310,6 +335,12 @@ def _signed(code: str, amount: str, currency: str) -> int:
     if any(int(code) in codes for codes in _DEBITS):
         return -units
     raise ValueError(f"type code {code} is neither a credit nor a debit")
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[+-]?\d+", text):
+        raise ValueError(f"'{text[:40]}' is no amount in minor units")
+    return int(text)
 
 
 def _funds_fields(fields: list[str]) -> int:

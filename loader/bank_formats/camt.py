@@ -53,11 +53,14 @@ def _refuse_document_type(file: IO[bytes]) -> None:
 
 def _read(file: IO[bytes]) -> Iterator[StatementLine | Statement]:
     reading: _Reading | None = None
+    made_on: date | None = None
     found = 0
     for event, element in iterparse(file, events=("start", "end")):  # noqa: S314 - see above
         if reading is None:
+            if event == "end" and _local(element) == "GrpHdr":
+                made_on = _made_on(element)
             is_begun = event == "start" and _local(element) in _STATEMENTS
-            reading = _Reading(element) if is_begun else None
+            reading = _Reading(element, made_on) if is_begun else None
         elif event == "end":
             element.tag = _local(element)  # each version of the format has a namespace of its own
             taken = reading.take(element)
@@ -69,6 +72,13 @@ def _read(file: IO[bytes]) -> Iterator[StatementLine | Statement]:
         raise UnreadableStatementError("it is XML without a statement, report or notice of CAMT")
 
 
+def _made_on(header: Element) -> date | None:
+    """Answer the day on which a message was made, of its header."""
+    for part in header:
+        part.tag = _local(part)
+    return _date_or_none(header, "CreDtTm")
+
+
 def _local(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
@@ -76,8 +86,9 @@ def _local(element: Element) -> str:
 class _Reading:
     """One statement while it is read."""
 
-    def __init__(self, element: Element) -> None:
+    def __init__(self, element: Element, made_on: date | None) -> None:
         self._element = element
+        self._made_on = made_on
         self._statement = Statement(account="", currency="")
         self._pending = 0
         self._counted = {"TtlCdtNtries": (0, 0), "TtlDbtNtries": (0, 0)}
@@ -101,7 +112,7 @@ class _Reading:
         statement = self._identified(element)
         number = statement.lines + 1
         try:
-            line = _line(statement, element)
+            line = _line(statement, element, self._made_on)
         except ValueError as error:
             statement.add_unreadable(f"entry {number}: {error}")
             return None
@@ -200,10 +211,13 @@ class _Reading:
             self._statement.period_through = _date_or_none(period, "ToDtTm", "ToDt")
 
 
-def _line(statement: Statement, element: Element) -> StatementLine:
+def _line(statement: Statement, element: Element, made_on: date | None) -> StatementLine:
     status = _text(element, "Sts/Cd") or _text(element, "Sts") or "BOOK"
+    is_booked = status.strip().upper() == "BOOK"
     value_date = _date(element, "ValDt")
     posted = _date(element, "BookgDt") or value_date
+    # What is pending need not have a day yet: it is of the day on which it was told.
+    posted = posted or (None if is_booked else made_on)
     if posted is None:
         raise ValueError("it has no booking date")
     details = element.findall("NtryDtls/TxDtls")
@@ -216,7 +230,7 @@ def _line(statement: Statement, element: Element) -> StatementLine:
         amount_minor=_amount(element, statement.currency),
         posted_date=posted,
         value_date=value_date,
-        is_booked=status.strip().upper() == "BOOK",
+        is_booked=is_booked,
         reference=_text(element, "AcctSvcrRef") or _first(alone, "Refs/AcctSvcrRef"),
         end_to_end_id=_meaning(_first(alone, "Refs/EndToEndId")),
         counterparty=_counterparty(alone, is_credit=is_credit),
@@ -243,6 +257,8 @@ def _amount(element: Element, currency: str) -> int:
 
 def _batch_fault(element: Element, line: StatementLine) -> str | None:
     """Tell whether the details of a batch, each with its amount, add up to the entry."""
+    if element.find(".//Chrgs") is not None or _shows_a_part(element):
+        return None
     details = element.findall("NtryDtls/TxDtls")
     amounts = []
     for detail in details:
@@ -260,6 +276,13 @@ def _batch_fault(element: Element, line: StatementLine) -> str | None:
     if len(amounts) > 1 and sum(amounts) != line.amount_minor:
         return f"its {len(amounts)} details add up to {sum(amounts)}, not to {line.amount_minor}"
     return None
+
+
+def _shows_a_part(element: Element) -> bool:
+    """Tell whether a batch says that it has other details than are shown."""
+    stated = [_text(batch, "NbOfTxs") for batch in element.findall("NtryDtls/Btch")]
+    counts = [int(text) for text in stated if text and text.isdigit()]
+    return bool(counts) and sum(counts) != len(element.findall("NtryDtls/TxDtls"))
 
 
 def _counterparty(detail: Element | None, *, is_credit: bool) -> str | None:

@@ -19,6 +19,8 @@ from loader.bank_formats.amounts import currency_of, minor_units
 from loader.bank_formats.statement import Statement, StatementLine, UnreadableStatementError
 from loader.bank_formats.text import opened
 
+_WITHOUT_CURRENCY_SIGNS = str.maketrans("", "", "$€£¥")
+
 # No bank writes more into a cell; a file that does is not read on.
 _LONGEST_CELL = 1 << 17
 
@@ -73,6 +75,8 @@ class CsvProfile(BaseModel):
     """None: UTF-8, else what Windows writes."""
     skip_rows: int = 0
     """How many lines stand before the header."""
+    header: list[str] | None = None
+    """What the columns are called, in order, where the file does not say."""
     decimal_mark: Literal[".", ","] = "."
     thousands_mark: str = ""
     sign: Literal["as_written", "inverted"] = "as_written"
@@ -92,12 +96,22 @@ class CsvProfile(BaseModel):
         return self
 
     def fits(self, path: Path) -> bool:
-        """Tell whether a file has a header with all the columns."""
+        """Tell whether a file has a header with all the columns, or a first row that fits."""
         try:
             with opened(path, self.encoding) as file:
-                return self.columns.named <= set(next(self._rows(file), (0, []))[1])
+                return self._fits(next(self._rows(file), (0, []))[1])
         except (UnreadableStatementError, csv.Error):
             return False
+
+    def _fits(self, first_row: list[str]) -> bool:
+        if self.header is None:
+            return self.columns.named <= set(first_row)
+        cells = dict(zip(self.header, first_row, strict=False))
+        try:
+            self._date(cells.get(self.columns.posted_date, ""))
+        except ValueError:
+            return False
+        return len(first_row) == len(self.header)
 
     def _rows(self, file: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
         for _ in range(self.skip_rows):
@@ -122,7 +136,7 @@ class CsvProfile(BaseModel):
 
     def _read(self, file: Iterator[str]) -> Iterator[StatementLine | Statement]:
         rows = self._rows(file)
-        _, header = next(rows, (0, []))
+        header = self.header or next(rows, (0, []))[1]
         missing = sorted(self.columns.named - set(header))
         if missing:
             raise UnreadableStatementError(f"it has no column {', '.join(missing)}")
@@ -166,8 +180,16 @@ class CsvProfile(BaseModel):
         )
 
     def money(self, text: str, currency: str) -> int:
-        """Answer an amount as the profile says it is written."""
-        return minor_units(text, currency, self.decimal_mark, self.thousands_mark)
+        """Answer an amount as the profile says it is written, a currency's sign left out."""
+        plain = text.translate(_WITHOUT_CURRENCY_SIGNS)
+        return minor_units(plain, currency, self.decimal_mark, self.thousands_mark)
+
+    def is_balance_alone(self, cells: dict[str, str]) -> bool:
+        """Tell whether a row states a balance and no amount: what some banks begin with."""
+        columns = self.columns
+        amounts = (columns.amount, columns.credit, columns.debit)
+        has_amount = any(self.cell(cells, name) for name in amounts)
+        return not has_amount and self.cell(cells, columns.balance) is not None
 
     def _amount(self, cells: dict[str, str], currency: str) -> int:
         columns = self.columns
@@ -177,12 +199,13 @@ class CsvProfile(BaseModel):
             if direction is not None and direction.upper() in map(str.upper, self.debit_words):
                 units = -abs(units)
         else:
-            credit, debit = (self.cell(cells, name) for name in (columns.credit, columns.debit))
+            texts = (self.cell(cells, name) for name in (columns.credit, columns.debit))
+            credit, debit = (self.money(text, currency) if text else None for text in texts)
+            if credit is not None and debit is not None:  # some banks write zeros on the other side
+                credit, debit = credit or None, debit or None
             if (credit is None) == (debit is None):
                 raise ValueError("it has to have either a credit or a debit")
-            units = (
-                self.money(credit, currency) if credit else -abs(self.money(debit or "", currency))
-            )
+            units = credit if credit is not None else -abs(debit or 0)
         return -units if self.sign == "inverted" else units
 
     def _date(self, text: str) -> date:
@@ -218,8 +241,12 @@ class _Account:
         try:
             if is_short:
                 raise ValueError("it has fewer cells than the header")
+            if profile.is_balance_alone(cells):
+                self._follow(profile, cells, 0, place)
+                return None
             line = profile.line(statement, cells, place)
-            self._follow(profile, cells, line, place)
+            if line.is_booked:
+                self._follow(profile, cells, line.amount_minor, place)
         except ValueError as error:
             statement.add_unreadable(f"line {place}: {error}")
             return None
@@ -249,12 +276,12 @@ class _Account:
         return statement
 
     def _follow(
-        self, profile: CsvProfile, cells: dict[str, str], line: StatementLine, place: int
+        self, profile: CsvProfile, cells: dict[str, str], amount_minor: int, place: int
     ) -> None:
         text = profile.cell(cells, profile.columns.balance)
-        if text is None or not line.is_booked:
+        if text is None:
             return
-        here = (line.amount_minor, profile.money(text, line.currency))
+        here = (amount_minor, profile.money(text, self._statement.currency))
         if self._last is not None:
             amount_before, balance_before = self._last
             if self._breaks[False] is None and balance_before + here[0] != here[1]:

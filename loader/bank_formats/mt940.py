@@ -22,7 +22,9 @@ from loader.bank_formats.text import opened
 # It logs lines that it can't parse, which are the bank's data; what is wrong is told here.
 logging.getLogger("mt940").setLevel(logging.CRITICAL)
 
-_FIELD = re.compile(r":(\d\d[A-Z]?):(.*)", re.DOTALL)
+# `:NS:` is no field of SWIFT's: some banks put texts there, beside `:86:` or in place of it.
+_FIELD = re.compile(r":(\d\d[A-Z]?|NS):(.*)", re.DOTALL)
+_TEXTS = frozenset({"86", "NS"})
 _OPENINGS = frozenset({"60F", "60M"})
 _CLOSINGS = frozenset({"62F", "62M"})
 
@@ -42,6 +44,15 @@ _SUBFIELD = re.compile(r"\?(\d\d)")
 _NAME_SUBFIELDS = ("32", "33")
 # How many, in which currency, how much.
 _TOTAL = re.compile(r"(\d{1,5})([A-Z]{3})(\d+,\d*)")
+
+# What banks make of a balance and of an entry: up to the amount, the amount, and what follows. Some
+# add the time of booking to its day; `EC` and `ED` are expected.
+_BALANCE_PARTS = re.compile(r"([DC]\d{6}[A-Z]{3})([\d.,]+)(.*)", re.DOTALL)
+_ENTRY_PARTS = re.compile(
+    r"(\d{6}(?:\d{4}|\s{4})?)(?:\d{6})?(E?)(R?[DC][A-Z]?)\s?([\d.,]+)(.*)", re.DOTALL
+)
+# An amount from which on entries are listed, above zero.
+_FLOOR = re.compile(r"[A-Z]{3}[DC]?0*[1-9,]*[1-9]")
 
 _CODE_WORD = re.compile(r"/(EREF|REMI|NAME|ORDP|BENM|MARF|PREF)/")
 
@@ -82,6 +93,7 @@ class _Reading:
         self._entry: tuple[str, int] | None = None
         self._text = ""
         self._is_report = False
+        self._has_floor = False
         self._first_posted: date | None = None
         self._counted = {"C": (0, 0), "D": (0, 0)}
         self._stated: list[tuple[str, int, str, int]] = []
@@ -90,15 +102,17 @@ class _Reading:
 
     def take(self, tag: str, value: str, place: int) -> Iterator[StatementLine]:
         """Take a field; yield the line that it ends."""
-        if tag == "86" and self._entry is not None:
-            self._text = value
+        if tag in _TEXTS and self._entry is not None:
+            self._text = f"{self._text}\n{value}" if self._text else value
             return
         yield from self._line()
         if tag.startswith("25"):
-            self._statement.account = value.strip()
+            # Of `:25P:`, the bank follows in a line of its own.
+            self._statement.account = value.strip().split("\n")[0]
             self.is_begun = True
         elif tag in {"34", "34F"}:
             self._is_report = True
+            self._has_floor |= _FLOOR.match(value) is not None
             self._take_currency(value)
         elif tag in _OPENINGS | _CLOSINGS:
             self._take_balance(tag, value, place)
@@ -114,7 +128,8 @@ class _Reading:
         if statement.closing_minor is None and not self._is_report:
             statement.faults.append("it has no closing balance (:62F:): it was cut short")
         self._set_period()
-        for side, count, amount, place in self._stated:
+        # Below a floor, entries may be in the totals that are not listed.
+        for side, count, amount, place in self._stated if not self._has_floor else ():
             self._hold_total(side, count, amount, place)
         yield statement
 
@@ -153,7 +168,7 @@ class _Reading:
     def _take_balance(self, tag: str, value: str, place: int) -> None:
         statement = self._statement
         try:
-            found = _parsed(_BALANCE, value)
+            found = _parsed_balance(value)
             currency = currency_of(str(found["currency"]))
             if statement.currency and currency != statement.currency:
                 raise ValueError(
@@ -193,11 +208,13 @@ class _Reading:
 
 
 def _line(statement: Statement, value: str, text: str, place: int) -> StatementLine:
-    found = _parsed(_LINE, value)
+    entry, *supplements = value.split("\n")
+    found = _parsed_entry(entry)
     value_date = _day(found["year"], found["month"], found["day"])
     units = minor_units(str(found["amount"]), statement.currency, ",")
-    references = [found.get("customer_reference"), found.get("extra_details")]
+    customer_reference, bank_reference = _references(found)
     joined = _joined(text)
+    said = map(_said, (customer_reference, *supplements))
     return StatementLine(
         account=statement.account,
         currency=statement.currency,
@@ -205,20 +222,69 @@ def _line(statement: Statement, value: str, text: str, place: int) -> StatementL
         amount_minor=units if found["status"] in {"C", "RD"} else -units,
         posted_date=_entry_date(found, value_date),
         value_date=value_date,
-        reference=_said(found.get("bank_reference")),
+        is_booked=not found["is_expected"],
+        reference=_said(bank_reference),
         end_to_end_id=_code_word(joined, "EREF"),
         counterparty=_name(text) or _code_word(joined, "NAME"),
-        description=" ".join(part for part in (*map(_said, references), joined) if part),
+        description=" ".join(part for part in (*said, joined) if part),
         type_code=_said(found.get("id")),
         source_line=place,
     )
+
+
+def _references(found: dict[str, Any]) -> tuple[str, str]:
+    """Answer the customer's and the bank's reference, whole: some are longer than SWIFT allows."""
+    customer, bank, more = (
+        str(found.get(name) or "")
+        for name in ("customer_reference", "bank_reference", "extra_details")
+    )
+    if bank:
+        return customer, bank + more
+    customer, _, bank = (customer + more).partition("//")
+    return customer, bank
+
+
+def _parsed_balance(value: str) -> dict[str, Any]:
+    parts = _BALANCE_PARTS.match(value)
+    if parts is None:
+        raise _unlike_swift(value)
+    amount = _with_comma(parts[2])
+    return _parsed(_BALANCE, parts[1] + amount) | {"amount": amount}
+
+
+def _parsed_entry(value: str) -> dict[str, Any]:
+    parts = _ENTRY_PARTS.match(value)
+    if parts is None:
+        raise _unlike_swift(value)
+    days, expected, mark, amount, rest = parts.groups()
+    found = _parsed(_LINE, days + mark + _with_comma(amount) + rest)
+    return found | {"is_expected": bool(expected)}
+
+
+def _with_comma(amount: str) -> str:
+    """Answer an amount with a comma for its decimal mark, which is the last mark there is.
+
+    Raises:
+        ValueError: it may as well be the mark of thousands.
+    """
+    decimal = max(amount.rfind(","), amount.rfind("."))
+    if decimal < 0:
+        return amount
+    if "," not in amount and len(amount) - decimal == len(".000"):
+        raise ValueError(f"'{amount[:40]}' may be thousands as well as decimals")
+    whole = re.sub("[.,]", "", amount[:decimal]).lstrip("0")
+    return f"{whole or '0'},{amount[decimal + 1 :]}"
 
 
 def _parsed(tag: tags.Tag, value: str) -> dict[str, Any]:
     try:
         return dict(tag.parse(None, value))  # type: ignore[arg-type]  # it takes no notice of it
     except RuntimeError:
-        raise ValueError(f"'{value[:60]}' is not what SWIFT's format says") from None
+        raise _unlike_swift(value) from None
+
+
+def _unlike_swift(value: str) -> ValueError:
+    return ValueError(f"'{value[:60]}' is not what SWIFT's format says")
 
 
 def _day(year: object, month: object, day: object) -> date:

@@ -20,6 +20,13 @@ from loader.bank_formats.text import opened
 _CHUNK = 1 << 16
 _STATEMENTS = frozenset({"STMTRS", "CCSTMTRS"})
 
+# What ends an entry of which the end was left out.
+_AFTER_ENTRIES = frozenset(
+    {"STMTTRN", "/BANKTRANLIST", "LEDGERBAL", "AVAILBAL", *(f"/{name}" for name in _STATEMENTS)}
+)
+
+_APART = re.compile(r"<!--(?P<comment>.*?)-->|<!\[CDATA\[(?P<data>.*?)\]\]>", re.DOTALL)
+
 # No tag with its value is longer than this in any statement.
 _LONGEST_ELEMENT = 1 << 20
 
@@ -31,27 +38,24 @@ def read_ofx(path: Path) -> Iterator[StatementLine | Statement]:
         UnreadableStatementError: it is no OFX, or holds what no statement needs.
     """
     with opened(path) as file:
-        yield from _read(_elements(file))
+        yield from _read(_elements(_without_comments(file)))
 
 
 def _read(elements: Iterator[tuple[str, str, int]]) -> Iterator[StatementLine | Statement]:
     reading: _Reading | None = None
-    found = 0
+    found, is_ended = 0, False
     for tag, value, place in elements:
-        if tag in _STATEMENTS:
+        if tag in {"OFX", "/OFX"}:  # several files may stand one after another
+            is_ended = tag == "/OFX"
+        elif tag in _STATEMENTS:
             reading = _Reading()
-        elif tag == "/OFX":
-            break
         elif reading is not None:
-            taken = reading.take(tag, value, place)
-            if taken is not None:
-                yield taken
-            if isinstance(taken, Statement):
+            yield from reading.take(tag, value, place)
+            if reading.is_closed:
                 reading, found = None, found + 1
-    else:
+    if not is_ended:
         yield _cut_short(reading)
-        return
-    if not found:
+    elif not found:
         raise UnreadableStatementError("it is OFX without a bank or card statement")
 
 
@@ -72,15 +76,18 @@ class _Reading:
         self._within: list[str] = []
         self._entry: dict[str, str] | None = None
         self._entry_place = 0
+        self.is_closed = False
 
-    def take(self, tag: str, value: str, place: int) -> StatementLine | Statement | None:
-        """Take one element; answer the line or the statement that it ends."""
+    def take(self, tag: str, value: str, place: int) -> Iterator[StatementLine | Statement]:
+        """Take one element; yield the line and the statement that it ends."""
+        if self._entry is not None and (tag == "/STMTTRN" or tag in _AFTER_ENTRIES):
+            yield from self._line(self._entry)
+            self._entry = None
         if tag.startswith("/") and tag[1:] in _STATEMENTS:
-            return self.statement
-        if tag == "STMTTRN":
+            self.is_closed = True
+            yield self.statement
+        elif tag == "STMTTRN":
             self._entry, self._entry_place = {}, place
-        elif tag == "/STMTTRN":
-            return self._line()
         elif self._entry is not None:
             self._take_of_entry(self._entry, tag, value)
         elif tag in {"LEDGERBAL", "AVAILBAL"}:
@@ -89,7 +96,6 @@ class _Reading:
             self._within.clear()
         else:
             self._take_of_statement(tag, value)
-        return None
 
     def _take_of_entry(self, entry: dict[str, str], tag: str, value: str) -> None:
         if tag in {"PAYEE", "BANKACCTTO", "CCACCTTO", "CURRENCY", "ORIGCURRENCY"}:
@@ -118,8 +124,7 @@ class _Reading:
         except ValueError as error:
             statement.faults.append(f"{tag}: {error}")
 
-    def _line(self) -> StatementLine | None:
-        entry, self._entry = self._entry or {}, None
+    def _line(self, entry: dict[str, str]) -> Iterator[StatementLine]:
         self._within.clear()
         statement = self.statement
         try:
@@ -139,8 +144,8 @@ class _Reading:
             )
         except ValueError as error:
             statement.add_unreadable(f"line {self._entry_place}: {error}")
-            return None
-        return statement.add(line)
+            return
+        yield statement.add(line)
 
 
 def _description(entry: dict[str, str]) -> str:
@@ -166,11 +171,31 @@ def _date(text: str) -> date:
         raise ValueError(f"'{text[:40]}' is no date") from None
 
 
-def _elements(file: TextIO) -> Iterator[tuple[str, str, int]]:
+def _without_comments(file: TextIO) -> Iterator[str]:
+    """Yield the text without comments; what CDATA holds is written as plain text."""
+    held = ""
+    while chunk := file.read(_CHUNK):
+        held += chunk
+        while found := _APART.search(held):
+            comment, data = found["comment"] or "", found["data"] or ""
+            # Lines are counted on.
+            yield held[: found.start()] + "\n" * comment.count("\n") + html.escape(data)
+            held = held[found.end() :]
+        begun = held.rfind("<!")
+        if begun < 0:
+            begun = len(held) - held.endswith("<")
+        yield held[:begun]
+        held = held[begun:]
+        if len(held) > _LONGEST_ELEMENT:
+            raise UnreadableStatementError("it holds a comment or a declaration without an end")
+    yield held
+
+
+def _elements(pieces: Iterator[str]) -> Iterator[tuple[str, str, int]]:
     """Yield each tag in upper case with the text after it and the line it stands in."""
     rest, place = "", 1
-    while chunk := file.read(_CHUNK):
-        *whole, rest = (rest + chunk).split("<")
+    for piece in pieces:
+        *whole, rest = (rest + piece).split("<")
         for part in whole:
             yield from _element(part, place)
             place += part.count("\n")
@@ -181,12 +206,12 @@ def _elements(file: TextIO) -> Iterator[tuple[str, str, int]]:
 
 def _element(part: str, place: int) -> Iterator[tuple[str, str, int]]:
     tag, end, value = part.partition(">")
-    if not end:
-        return
     name = tag.strip().upper()
     if name.startswith("!"):
         raise UnreadableStatementError(
             "it declares a document type or entities, which no bank statement needs"
         )
+    if not end:
+        return
     if not name.startswith("?"):
         yield name.split()[0] if name else "", html.unescape(value).strip(), place

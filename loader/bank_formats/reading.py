@@ -26,8 +26,12 @@ _STUMBLES = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError
 Reader = Callable[[Path], Iterator[StatementLine | Statement]]
 
 _FORMATS: tuple[tuple[str, re.Pattern[str], Reader], ...] = (
-    ("ofx", re.compile(r"\s*(OFXHEADER\s*:|<\?xml[^>]*>\s*<\?OFX|<\?OFX|<OFX>)", re.I), read_ofx),
-    ("camt", re.compile(r"\s*(<\?xml|<!--|<([\w.-]+:)?Document\b|<!DOCTYPE)", re.I), read_camt),
+    (
+        "ofx",
+        re.compile(r"\s*OFXHEADER\s*:|(\s*<.{0,1000}?|[^,;]{0,1000}?)<(\?OFX\b|OFX>)", re.I | re.S),
+        read_ofx,
+    ),
+    ("camt", re.compile(r"\s*<"), read_camt),
     ("bai2", re.compile(r"\s*01,"), read_bai2),
     ("mt940", re.compile(r"(?s)(\s*\{1:|.{0,1000}?(^|\n):20:)"), read_mt940),
 )
@@ -54,16 +58,7 @@ def read_statements(
     Raises:
         UnreadableStatementError: no reader knows it, at once or while it is read.
     """
-    size = path.stat().st_size
-    if size > LARGEST_FILE_BYTES:
-        raise UnreadableStatementError(
-            f"it has {size:,} bytes; a statement has at most {LARGEST_FILE_BYTES:,}"
-        )
-    start = beginning(path).removeprefix("\ufeff")
-    if "\0" in start:
-        raise UnreadableStatementError("it holds NUL bytes: it is no text")
-    if not start.strip():
-        raise UnreadableStatementError("it is empty")
+    start = _beginning_of_text(path)
     for name, pattern, reader in _FORMATS:
         if pattern.match(start):
             return name, _guarded(reader(path))
@@ -74,6 +69,22 @@ def read_statements(
         "it is no OFX, CAMT, MT940 or BAI2, and no CSV that a profile describes: a bank's CSV is "
         "described in a file NAME.profile.yml beside it or in a folder above (README)"
     )
+
+
+def _beginning_of_text(path: Path) -> str:
+    size = path.stat().st_size
+    if size > LARGEST_FILE_BYTES:
+        raise UnreadableStatementError(
+            f"it has {size:,} bytes; a statement has at most {LARGEST_FILE_BYTES:,}"
+        )
+    start = beginning(path).removeprefix("\ufeff")
+    if start.startswith("PK\x03\x04"):
+        raise UnreadableStatementError("it is a ZIP archive: unpack what is in it")
+    if "\0" in start:
+        raise UnreadableStatementError("it holds NUL bytes: it is no text")
+    if not start.strip():
+        raise UnreadableStatementError("it is empty")
+    return start
 
 
 def _guarded(items: Iterator[StatementLine | Statement]) -> Iterator[StatementLine | Statement]:

@@ -30,7 +30,7 @@ def entries(letters: str) -> st.SearchStrategy[list[BankEntry]]:
     return drawn.map(
         lambda many: [
             # No text has an R: the reference stands in one line of a file only.
-            BankEntry(amount_minor=units, posted=posted, reference=f"R{number:02}", text=said)
+            BankEntry(amount_minor=units, posted=posted, reference=f"Q{number:02}", text=said)
             for number, (units, posted, said) in enumerate(sorted(many, key=lambda one: one[1]))
         ]
     )
