@@ -79,7 +79,9 @@ def _beginning_of_text(path: Path) -> str:
         )
     start = beginning(path).removeprefix("\ufeff")
     if start.startswith("PK\x03\x04"):
-        raise UnreadableStatementError("it is a ZIP archive: unpack what is in it")
+        raise UnreadableStatementError(
+            "it is a ZIP archive or a spreadsheet: unpack it, or save it as CSV"
+        )
     if "\0" in start:
         raise UnreadableStatementError("it holds NUL bytes: it is no text")
     if not start.strip():

@@ -301,5 +301,5 @@ def test_a_csv_may_have_no_header(tmp_path: Path) -> None:
 def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "statements.zip"
     path.write_bytes(b"PK\x03\x04\x14\x00")
-    with pytest.raises(UnreadableStatementError, match="unpack"):
+    with pytest.raises(UnreadableStatementError, match="unpack it"):
         statements_of(path)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from tests.dbt.bank_cases import (
+    FIRST,
     Case,
     Line,
     account_of,
     bank_account_of,
     day,
     load_cases,
+    put_source,
     sent,
 )
 from tests.dbt.warehouses import Workbench
@@ -88,6 +91,49 @@ CASES = {
         ],
         [Line("1", 500, "02-06", "SALARY MAY"), Line("2", 500, "02-06", "INVOICE 1001")],
         {"a": ("matched", "statement_descriptor"), "b": ("matched", "statement_descriptor")},
+    ),
+    "a descriptor that is Stripe's name alone": Case(
+        [
+            sent("a", 500, "02-05", statement_descriptor="STRIPE"),
+            sent("b", 500, "02-20"),
+        ],
+        [Line("1", 500, "02-20", "STRIPE TRANSFER ST-1")],
+        {"a": OVERDUE, "b": MATCHED},
+        found=missing("a"),
+    ),
+    "descriptors inside of longer words": Case(
+        [
+            sent("a", 500, "02-05", statement_descriptor="PAYOUT 1"),
+            sent("b", 700, "02-05", statement_descriptor="ACME PAY"),
+            sent("c", 900, "02-05", statement_descriptor="INVOICE 10 OF MAY"),
+        ],
+        [
+            Line("1", 500, "02-20", "ACME CUSTOMER PAYOUT 12"),
+            Line("2", 700, "02-20", "ACME PAYROLL SERVICES"),
+            Line("3", 900, "02-20", "CUSTOMER INVOICE 1009"),
+        ],
+        {"a": OVERDUE, "b": OVERDUE, "c": OVERDUE},
+        {"1": "unmatched_other", "2": "unmatched_other", "3": "unmatched_other"},
+        missing("a", "b", "c"),
+    ),
+    "a trace id against another payout's descriptor": Case(
+        [
+            sent("a", 500, "02-05", statement_descriptor="INVOICE 1001"),
+            sent("b", 500, "02-20", **TRACE),
+        ],
+        [Line("1", 500, "02-20", "INVOICE 1001 910000019999999")],
+        {"a": OVERDUE, "b": ("matched", "trace_id")},
+        found=missing("a"),
+    ),
+    "a trace id on two lines of other amounts": Case(
+        [sent("a", 800, "02-05", **TRACE)],
+        [
+            Line("1", 500, "02-06", "910000019999999"),
+            Line("2", 300, "02-07", "910000019999999"),
+        ],
+        {"a": MISMATCH},
+        {"1": "amount_mismatch", "2": "amount_mismatch"},
+        frozenset({("amount_mismatch", "a")}),
     ),
     "two equal payouts, two equal lines": Case(
         [sent("a", 500, "02-05"), sent("b", 500, "02-05")],
@@ -451,6 +497,23 @@ def test_each_line_has_its_decision(decided: Decisions, name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_open_is_told_and_nothing_else(decided: Decisions, name: str) -> None:
     assert decided.found[account_of(name)] == set(CASES[name].found)
+
+
+def test_a_gap_between_statements_stays_one_however_often_they_are_there(
+    bench: Workbench, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of many accounts: which of two equal periods a window takes first is up to the engine."""
+    weeks = [(FIRST + timedelta(7 * n), FIRST + timedelta(7 * n + 6)) for n in range(10) if n != 6]
+    gap = Case([sent("a", 500, "02-16")], periods=weeks)
+    names = [f"shop {number}" for number in range(100)]
+    bench.put(load_cases(tmp_path_factory.mktemp("gaps"), dict.fromkeys(names, gap)))
+    with duckdb.connect(str(bench.path)) as connection:
+        for name in names:
+            put_source(connection, f"{name} again", bank_account_of(name), [], weeks)
+    bench.project.run_models()
+    assert bench.project.run_tests() == []
+    statuses = "select distinct bank_match_status from finance.fct_payout_reconciliation"
+    assert bench.rows(statuses) == [("in_transit",)]
 
 
 def test_only_open_payouts_age_from_their_arrival_date(decided: Decisions) -> None:

@@ -616,6 +616,30 @@ RETURNS = {
         matched("date_window", {"a": "1"})
         | Expected(found=frozenset({("return_missing", "a", "1")})),
     ),
+    "came and went, long after what may have gone twice": (
+        one(
+            [failed("a", 500, "01-09"), failed("b", 500, DUE), failed("c", 500, "02-06")],
+            Line("1", 500, "01-09"),
+            Line("2", -500, "01-11", "RETURN"),
+            Line("3", -500, "01-12", "RETURN"),
+            Line("4", 500, DUE),
+            Line("5", 500, "02-06"),
+            Line("6", -500, "02-08", "RETURN"),
+            Line("7", -500, "02-08", "RETURN"),
+        ),
+        matched("date_window", {"a": "1"})
+        | lines_are("unmatched_other", "2", "3")
+        | returned("b", "4", "6")
+        | returned("c", "5", "7")
+        | Expected(
+            found=frozenset(
+                {
+                    ("return_missing", "a", "1"),
+                    *(("failed_payout_not_returned", payout, None) for payout in "abc"),
+                }
+            )
+        ),
+    ),
     "left fifteen days after the failure": (
         one(
             [failed("a", 500, DUE)],

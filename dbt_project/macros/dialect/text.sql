@@ -21,11 +21,11 @@
 {%- endmacro %}
 
 {% macro duckdb__words_between_blanks(text) -%}
-    (' ' || regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ', 'g') || ' ')
+    (' ' || trim(regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ', 'g')) || ' ')
 {%- endmacro %}
 
 {% macro spark__words_between_blanks(text) -%}
-    (' ' || regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ') || ' ')
+    (' ' || trim(regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ')) || ' ')
 {%- endmacro %}
 
 {# In a select list: a row for each word of a text that has so many letters and digits or more. #}

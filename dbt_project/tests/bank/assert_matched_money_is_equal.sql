@@ -1,6 +1,14 @@
--- Both sides of a match that a rule made add up to the same; of a returned payout, the lines add up
--- to nothing.
+-- Both sides of a match that rules made alone add up to the same; of a returned payout, the lines
+-- add up to nothing. What the user decided need not.
 with
+
+decided_by_user as (
+
+    select distinct match_id
+    from {{ ref('fct_bank_matches') }}
+    where decided_by = 'user'
+
+),
 
 payouts as (
 
@@ -31,7 +39,7 @@ bank_lines as (
             bank_statement_line_id,
             max(match_rule) as match_rule
         from {{ ref('fct_bank_matches') }}
-        where decided_by = 'rule'
+        where match_id not in (select decided_by_user.match_id from decided_by_user)
         group by match_id, bank_statement_line_id
     ) as matches_once
     inner join {{ ref('fct_bank_statement_lines') }} as all_lines

@@ -1,6 +1,6 @@
 -- Payouts and lines that name each other and nothing else: the trace id, or a statement descriptor
--- of the payout alone, stands in the line's text. A trace id that stands in a line of another
--- amount makes no match; it is told, and keeps both out of matches by amount.
+-- of the payout alone, stands in the line's text. A trace id that stands in lines of other amounts
+-- makes no match; it is told, and keeps both sides out of matches by amount.
 with
 
 payouts as (
@@ -134,18 +134,19 @@ hits as (
             when is_by_trace_id then true
             when coalesce(descriptor_name, cut_descriptor_name) is null then false
             else
-                position(descriptor_name in {{ letters_and_digits('line_text') }}) > 0
-                or position(cut_descriptor_name in {{ letters_and_digits('line_text') }}) > 0
+                position(descriptor_name in {{ words_between_blanks('line_text') }}) > 0
+                or position(cut_descriptor_name in {{ words_between_blanks('line_text') }}) > 0
         end
 
 ),
 
--- What a trace id says counts more than what a descriptor says.
+-- What a trace id says counts more than what a descriptor says, of the payout and of the line.
 hits_ranked as (
 
     select
         *,
-        bool_or(is_by_trace_id) over (partition by payout_key) as has_trace_id
+        bool_or(is_by_trace_id) over (partition by payout_key)
+        or bool_or(is_by_trace_id) over (partition by line_key) as has_trace_id
     from hits
 
 ),
@@ -234,16 +235,6 @@ mismatches as (
         {{ days_after('payouts.expected_arrival_date', '-' ~ var('bank_days_before')) }}
         and {{ days_after('payouts.expected_arrival_date', 30) }}
 
-),
-
-mismatches_counted as (
-
-    select
-        *,
-        count(*) over (partition by payout_key) as lines_of_payout,
-        count(*) over (partition by line_key) as payouts_of_line
-    from mismatches
-
 )
 
 select
@@ -260,5 +251,4 @@ select
     line_key,
     'trace_id' as match_rule,
     false as is_same_amount
-from mismatches_counted
-where lines_of_payout = 1 and payouts_of_line = 1
+from mismatches

@@ -188,22 +188,49 @@ returns_alike as (
 
 ),
 
+-- What came and may have gone by one day has nothing to do with what came after it.
+returns_reached as (
+
+    select
+        *,
+        max(posted_date) over (
+            partition by bank_account_id, currency, amount_minor
+            order by arrived_date, posted_date, arrival_line_key, line_key
+            rows between unbounded preceding and 1 preceding
+        ) as date_reached
+    from returns_alike
+
+),
+
+returns_in_islands as (
+
+    select
+        *,
+        sum(case when arrived_date <= date_reached then 0 else 1 end) over (
+            partition by bank_account_id, currency, amount_minor
+            order by arrived_date, posted_date, arrival_line_key, line_key
+            rows between unbounded preceding and current row
+        ) as island_number
+    from returns_reached
+
+),
+
 -- Where as much came as went, the first to go is the first that came.
 returns_placed as (
 
     select
         *,
         dense_rank() over (
-            partition by bank_account_id, currency, amount_minor
+            partition by bank_account_id, currency, amount_minor, island_number
             order by arrived_date, arrival_line_key
         ) as arrival_place,
         dense_rank() over (
-            partition by bank_account_id, currency, amount_minor
+            partition by bank_account_id, currency, amount_minor, island_number
             order by posted_date, line_key
         ) as return_place,
         count(*) over (partition by payout_key) as lines_of_payout,
         count(*) over (partition by line_key) as payouts_of_line
-    from returns_alike
+    from returns_in_islands
 
 ),
 
@@ -211,9 +238,12 @@ returns_counted as (
 
     select
         *,
-        max(arrival_place) over (partition by bank_account_id, currency, amount_minor)
-        = max(return_place) over (partition by bank_account_id, currency, amount_minor)
-            as is_as_many
+        max(arrival_place) over (
+            partition by bank_account_id, currency, amount_minor, island_number
+        ) as arrival_count,
+        max(return_place) over (
+            partition by bank_account_id, currency, amount_minor, island_number
+        ) as return_count
     from returns_placed
 
 ),
@@ -226,7 +256,7 @@ returns_paired as (
     from returns_counted
     where
         case
-            when is_as_many then arrival_place = return_place
+            when arrival_count = return_count then arrival_place = return_place
             else lines_of_payout = 1 and payouts_of_line = 1
         end
 

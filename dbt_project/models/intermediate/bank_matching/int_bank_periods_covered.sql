@@ -39,9 +39,10 @@ line_periods as (
 
 ),
 
+-- Each once: of two that are the same, the windows below could each take the other for the first.
 periods as (
 
-    select
+    select distinct
         statements.bank_account_id,
         statements.currency,
         coalesce(statements.period_from_date, line_periods.first_posted_date) as from_date,

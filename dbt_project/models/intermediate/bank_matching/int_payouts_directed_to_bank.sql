@@ -164,20 +164,30 @@ directed as (
 
 ),
 
+-- What is Stripe's own name, without a number, is every payout's.
 with_descriptor as (
 
     select
         directed.bank_pool_id,
         described_payouts.currency,
-        {{ letters_and_digits('described_payouts.statement_descriptor') }} as descriptor_letters,
-        {{ letters_and_digits('left(described_payouts.statement_descriptor, 10)') }} as cut_letters
+        {{ letters_and_digits('described_payouts.statement_descriptor') }} as letters,
+        {{ letters_and_digits('left(described_payouts.statement_descriptor, 10)') }} as cut_letters,
+        {{ words_between_blanks('described_payouts.statement_descriptor') }} as words,
+        {{ words_between_blanks('left(described_payouts.statement_descriptor, 10)') }} as cut_words
     from described_payouts
     inner join directed
         on
             described_payouts.account_id = directed.account_id
             and coalesce(described_payouts.destination_id, '-') = directed.destination_id
             and described_payouts.currency = directed.currency
-    where directed.bank_pool_id is not null
+    where
+        directed.bank_pool_id is not null
+        and (
+            {{ matches_pattern('described_payouts.statement_descriptor', "'[0-9]'") }}
+            or not {{ matches_pattern(
+                'described_payouts.statement_descriptor', pattern_literal(var('bank_marker'))
+            ) }}
+        )
 
 ),
 
@@ -187,10 +197,10 @@ descriptors as (
     select
         bank_pool_id,
         currency,
-        descriptor_letters
+        words
     from with_descriptor
-    where length(descriptor_letters) >= 6
-    group by bank_pool_id, currency, descriptor_letters
+    where length(letters) >= 6
+    group by bank_pool_id, currency, words
     having count(*) = 1
 
 ),
@@ -201,10 +211,10 @@ cut_descriptors as (
     select
         bank_pool_id,
         currency,
-        cut_letters
+        cut_words
     from with_descriptor
     where length(cut_letters) >= 6
-    group by bank_pool_id, currency, cut_letters
+    group by bank_pool_id, currency, cut_words
     having count(*) = 1
 
 ),
@@ -222,8 +232,8 @@ with_letters as (
         failures.failed_date,
         coalesce(payouts.statement_descriptor, '') as statement_descriptor,
         {{ without_leading_zeros(letters_and_digits('payouts.trace_id')) }} as trace_letters,
-        {{ letters_and_digits('payouts.statement_descriptor') }} as descriptor_letters,
-        {{ letters_and_digits('left(payouts.statement_descriptor, 10)') }} as cut_letters,
+        {{ words_between_blanks('payouts.statement_descriptor') }} as words,
+        {{ words_between_blanks('left(payouts.statement_descriptor, 10)') }} as cut_words,
         payouts.payout_status = 'canceled'
         or payouts.payout_amount_minor = 0
         or coalesce(payouts.destination_type = 'card', false) as is_never_at_bank,
@@ -255,8 +265,8 @@ select
     with_letters.statement_descriptor,
     case when length(with_letters.trace_letters) >= 8 then with_letters.trace_letters end
         as trace_name,
-    descriptors.descriptor_letters as descriptor_name,
-    cut_descriptors.cut_letters as cut_descriptor_name,
+    descriptors.words as descriptor_name,
+    cut_descriptors.cut_words as cut_descriptor_name,
     with_letters.is_never_at_bank,
     with_letters.bank_pool_id,
     arrival_days.business_day_number
@@ -268,12 +278,12 @@ left join descriptors
     on
         with_letters.bank_pool_id = descriptors.bank_pool_id
         and with_letters.currency = descriptors.currency
-        and with_letters.descriptor_letters = descriptors.descriptor_letters
+        and with_letters.words = descriptors.words
 left join cut_descriptors
     on
         with_letters.bank_pool_id = cut_descriptors.bank_pool_id
         and with_letters.currency = cut_descriptors.currency
-        and with_letters.cut_letters = cut_descriptors.cut_letters
+        and with_letters.cut_words = cut_descriptors.cut_words
 left join days as arrival_days
     on
         with_letters.currency = arrival_days.currency
