@@ -828,6 +828,16 @@ HANDS = {
         ),
         matched("manual", {"a": "2"}) | unknown("1"),
     ),
+    "by hand, came and went": (
+        one(
+            [failed("a", 500, DUE)],
+            Line("1", 500, DUE),
+            Line("2", -500, "02-08", "RETURN"),
+            failed_on="02-08",
+            by_hand=[ByHand("a", "1")],
+        ),
+        returned("a", "1", "2", "manual"),
+    ),
     "by hand against a late trace id": (
         one(
             [sent("a", 500, DUE, **TRACE)],
@@ -984,6 +994,9 @@ def told(bench: Workbench, empty_raw: Path) -> dict[str, Outcome]:
     bench.put(empty_raw)
     put_scenes(bench.path, EVERY_SCENE)
     bench.project.run_models()
+    of_matching = ("path:models/intermediate/bank_matching", "assert_matched_money_is_equal")
+    tests = bench.project.invoke("test", "--select", *of_matching)
+    assert [test.node.name for test in tests if test.status != "pass"] == []
     return outcomes(bench, EVERY_SCENE)
 
 
