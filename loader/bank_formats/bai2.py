@@ -197,8 +197,8 @@ class _Account:
             place += 1 + _funds_fields(fields[place:])
             if not code or not amount:
                 continue
-            self._control += _count(amount)
             units = minor_units_of_count(amount, self.statement.currency)
+            self._control += int(amount)
             if code == _OPENING_LEDGER:
                 self.statement.opening_minor = units
             elif code == _CLOSING_LEDGER:
@@ -210,14 +210,14 @@ class _Account:
         statement = self.statement
         try:
             code, amount, reference, text = _transaction(record)
-            self._control += _count(amount or "0")
-            units = _signed(code, amount or "0", statement.currency)
+            units = minor_units_of_count(amount or "0", statement.currency)
+            self._control += int(amount or "0")
             if self._group.day is None:
                 raise ValueError("its group has no date")
             line = StatementLine(
                 account=statement.account,
                 currency=statement.currency,
-                amount_minor=units,
+                amount_minor=units * _direction(code),
                 posted_date=self._group.day,
                 reference=reference or None,
                 description=text,
@@ -326,21 +326,14 @@ def _has_amounts(fields: list[str]) -> bool:
         return False
 
 
-def _signed(code: str, amount: str, currency: str) -> int:
-    units = minor_units_of_count(amount, currency)
+def _direction(code: str) -> int:
     if code == _TEXT_ALONE:
         return 0
     if any(int(code) in codes for codes in _CREDITS):
-        return units
+        return 1
     if any(int(code) in codes for codes in _DEBITS):
-        return -units
+        return -1
     raise ValueError(f"type code {code} is neither a credit nor a debit")
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[+-]?\d+", text):
-        raise ValueError(f"'{text[:40]}' is no amount in minor units")
-    return int(text)
 
 
 def _funds_fields(fields: list[str]) -> int:

@@ -47,12 +47,12 @@ _TOTAL = re.compile(r"(\d{1,5})([A-Z]{3})(\d+,\d*)")
 
 # What banks make of a balance and of an entry: up to the amount, the amount, and what follows. Some
 # add the time of booking to its day; `EC` and `ED` are expected.
-_BALANCE_PARTS = re.compile(r"([DC]\d{6}[A-Z]{3})([\d.,]+)(.*)", re.DOTALL)
+_BALANCE_PARTS = re.compile(r"([DC]\d{6}[A-Za-z]{3})([\d.,]+)")
 _ENTRY_PARTS = re.compile(
     r"(\d{6}(?:\d{4}|\s{4})?)(?:\d{6})?(E?)(R?[DC][A-Z]?)\s?([\d.,]+)(.*)", re.DOTALL
 )
 # An amount from which on entries are listed, above zero.
-_FLOOR = re.compile(r"[A-Z]{3}[DC]?0*[1-9,]*[1-9]")
+_FLOOR = re.compile(r"[A-Z]{3}[DC]?[0,]*[1-9]")
 
 _CODE_WORD = re.compile(r"/(EREF|REMI|NAME|ORDP|BENM|MARF|PREF)/")
 
