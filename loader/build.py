@@ -42,8 +42,8 @@ MEMORY_STEP = 1.1
 # over raw tables. Making them again takes a fifth of a small run.
 _ALWAYS_THE_SAME = ("resource_type:seed", "path:models/staging")
 
-# What speaks of lines of bank statements, named so, is empty where there are no statements. To make
-# it empty again takes a quarter of a small run.
+# What speaks of lines of bank statements, named so, is empty where there are no statements: nothing
+# is to be made anew. It is more than a quarter of the models.
 _OF_STATEMENTS = ("int_bank_*", "fct_bank_*")
 _RAW_STATEMENTS = ("statement_files", "statements", "statement_lines")
 

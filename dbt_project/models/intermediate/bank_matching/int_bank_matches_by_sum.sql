@@ -10,6 +10,7 @@ payouts as (
 
 ),
 
+-- Asked for twice, so kept in between: without the columns that nobody asks for.
 lines as (
 
     select

@@ -8,7 +8,7 @@ payouts as (
 
 ),
 
--- Asked for apart, here and below: what is asked for twice is kept whole in between.
+-- Asked for apart, here and below: what is asked for twice is kept in between with all columns.
 directions as (
 
     select distinct
@@ -219,7 +219,7 @@ cut_descriptors as (
 
 ),
 
-with_letters as (
+with_names as (
 
     select
         payouts.account_id,
@@ -252,45 +252,45 @@ with_letters as (
 )
 
 select
-    {{ narrow_key(hashed_id(['with_letters.account_id', 'with_letters.payout_id'])) }}
+    {{ narrow_key(hashed_id(['with_names.account_id', 'with_names.payout_id'])) }}
         as payout_key,
-    with_letters.account_id,
-    with_letters.payout_id,
-    with_letters.currency,
-    with_letters.payout_amount_minor,
-    with_letters.payout_status,
-    with_letters.expected_arrival_date,
-    with_letters.destination_id,
-    with_letters.failed_date,
-    with_letters.statement_descriptor,
-    case when length(with_letters.trace_letters) >= 8 then with_letters.trace_letters end
+    with_names.account_id,
+    with_names.payout_id,
+    with_names.currency,
+    with_names.payout_amount_minor,
+    with_names.payout_status,
+    with_names.expected_arrival_date,
+    with_names.destination_id,
+    with_names.failed_date,
+    with_names.statement_descriptor,
+    case when length(with_names.trace_letters) >= 8 then with_names.trace_letters end
         as trace_name,
     descriptors.words as descriptor_name,
     cut_descriptors.cut_words as cut_descriptor_name,
-    with_letters.is_never_at_bank,
-    with_letters.bank_pool_id,
+    with_names.is_never_at_bank,
+    with_names.bank_pool_id,
     arrival_days.business_day_number
     - case when arrival_days.is_business_day then 1 else 0 end as business_days_before,
     grace_days.business_day_number as business_days_through_grace,
     grace_days.calendar_date as grace_ends_date
-from with_letters
+from with_names
 left join descriptors
     on
-        with_letters.bank_pool_id = descriptors.bank_pool_id
-        and with_letters.currency = descriptors.currency
-        and with_letters.words = descriptors.words
+        with_names.bank_pool_id = descriptors.bank_pool_id
+        and with_names.currency = descriptors.currency
+        and with_names.words = descriptors.words
 left join cut_descriptors
     on
-        with_letters.bank_pool_id = cut_descriptors.bank_pool_id
-        and with_letters.currency = cut_descriptors.currency
-        and with_letters.cut_words = cut_descriptors.cut_words
+        with_names.bank_pool_id = cut_descriptors.bank_pool_id
+        and with_names.currency = cut_descriptors.currency
+        and with_names.cut_words = cut_descriptors.cut_words
 left join days as arrival_days
     on
-        with_letters.currency = arrival_days.currency
-        and with_letters.expected_arrival_date = arrival_days.calendar_date
+        with_names.currency = arrival_days.currency
+        and with_names.expected_arrival_date = arrival_days.calendar_date
 left join days as grace_days
     on
-        with_letters.currency = grace_days.currency
+        with_names.currency = grace_days.currency
         and grace_days.is_business_day
         and grace_days.business_day_number
         = arrival_days.business_day_number + {{ var('bank_grace_business_days') }}
