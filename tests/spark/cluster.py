@@ -44,17 +44,25 @@ DEFAULTS = {
 
 
 class Cluster:
-    """A master and its workers, as processes."""
+    """A master and its workers, as processes: they start while the test makes what it compares."""
 
     def __init__(self, folder: Path, running: ExitStack) -> None:
         self._folder = folder
         self._running = running
         port, self._status_port = free_port(), free_port()
-        self.master = f"spark://127.0.0.1:{port}"
+        self._address = f"spark://127.0.0.1:{port}"
         ports = ("--port", str(port), "--webui-port", str(self._status_port))
         self._start("master.Master", *ports)
         self._workers = [self._start_worker() for _ in range(WORKERS)]
-        self._wait_for_workers()
+
+    @property
+    def master(self) -> str:
+        """The cluster's address, once its workers are there."""
+        deadline = time.monotonic() + LONG_ENOUGH_SECONDS
+        while alive_workers(self._status_port) < WORKERS:
+            assert time.monotonic() < deadline, "the cluster did not come up"
+            time.sleep(0.2)
+        return self._address
 
     def replace_worker(self) -> None:
         """Kill a worker with all it works on, as a loss of power would; begin another one."""
@@ -67,7 +75,7 @@ class Cluster:
     def _start_worker(self) -> subprocess.Popen[bytes]:
         work = tempfile.mkdtemp(dir=self._folder)
         size = ("--cores", "1", "--memory", "1g", "--work-dir", work, "--webui-port", "0")
-        return self._start("worker.Worker", *size, self.master)
+        return self._start("worker.Worker", *size, self._address)
 
     def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._folder / f"{name}.log").open("ab") as log:
@@ -80,12 +88,6 @@ class Cluster:
             )
         self._running.callback(_stop, process)
         return process
-
-    def _wait_for_workers(self) -> None:
-        deadline = time.monotonic() + LONG_ENOUGH_SECONDS
-        while alive_workers(self._status_port) < WORKERS:
-            assert time.monotonic() < deadline, "the cluster did not come up"
-            time.sleep(0.2)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def on_spark(folder: Path, spark: Cluster) -> Settings:
 
 
 def test_clean_data_though_a_worker_is_killed_in_the_build(
-    clean_run: tuple[Settings, RunRecord], spark: Cluster, tmp_path: Path
+    spark: Cluster, on_duckdb: dict[bool, tuple[Settings, RunRecord]], tmp_path: Path
 ) -> None:
     settings = on_spark(tmp_path, spark)
     built = Path(settings.lake, "built/intermediate.db")
@@ -42,7 +42,7 @@ def test_clean_data_though_a_worker_is_killed_in_the_build(
     killing.start()
     record = reconcile(settings)
     killing.join()
-    duckdb, its_record = clean_run
+    duckdb, its_record = on_duckdb[False]
     assert (record.exit_code, record.failed_tests) == (0, its_record.failed_tests)
     assert published_tables(settings.published_path) == published_tables(duckdb.published_path)
     assert rows(settings.published_path, COLUMNS) == rows(duckdb.published_path, COLUMNS)
@@ -57,7 +57,7 @@ def test_clean_data_though_a_worker_is_killed_in_the_build(
 
 
 def test_planted_faults_are_told_alike_and_unit_tests_hold(
-    broken_run: tuple[Settings, RunRecord], spark: Cluster, tmp_path: Path
+    spark: Cluster, on_duckdb: dict[bool, tuple[Settings, RunRecord]], tmp_path: Path
 ) -> None:
     settings = on_spark(tmp_path, spark)
     job, project = Job(settings, Quiet()), dbt_project_of(settings)
@@ -70,7 +70,7 @@ def test_planted_faults_are_told_alike_and_unit_tests_hold(
         unit_tests = project.invoke("test", "--select", "test_type:unit")
         project.collect()
     job.publish()
-    duckdb, its_record = broken_run
+    duckdb, its_record = on_duckdb[True]
     assert failed
     assert sorted((test.name, test.failures) for test in failed) == sorted(
         (test["test"], test["failures"]) for test in its_record.failed_tests
