@@ -147,7 +147,7 @@ class DbtProject:
                 f"The model {first.node.name} could not be built: {first.message}\n"
                 f"Nothing was published. The log is in {self.target_dir / 'dbt.log'}."
             )
-        self._built_marker.touch()
+        self._note_built()
 
     def _was_built_by_these_models(self) -> bool:
         try:
@@ -179,6 +179,14 @@ class DbtProject:
     def is_built(self) -> bool:
         """Whether the last build of the models went through to its end."""
         return self._built_marker.exists()
+
+    @property
+    def built_as_of(self) -> datetime:
+        """What "today" was (UTC) when the models were built, where `is_built`."""
+        return datetime.fromisoformat(self._built_marker.read_text())
+
+    def _note_built(self) -> None:
+        self._built_marker.write_text(self.as_of.isoformat())
 
     @property
     def _built_marker(self) -> Path:

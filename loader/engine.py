@@ -27,8 +27,8 @@ def raw_data_of(settings: Settings, shard: Shard = WHOLE) -> RawData:
 def dbt_project_of(settings: Settings) -> DbtProject:
     """Answer the dbt project, pointed at what these settings mean."""
     rules = BankRules(settings.bank_grace_days, settings.bank_days_before, settings.bank_days_after)
-    warehouse, target, as_of = settings.warehouse_path, settings.mode_dir / "dbt", settings.as_of
+    warehouse, folder, as_of = settings.warehouse_path, settings.mode_dir, settings.as_of
     if settings.engine is Engine.SPARK:
         lake = SparkLake(settings.lake, settings.spark_master)
-        return SparkProject(warehouse, target, as_of, rules, lake=lake)
-    return DbtProject(warehouse, target, as_of, rules)
+        return SparkProject(warehouse, folder / "dbt_spark", as_of, rules, lake=lake)
+    return DbtProject(warehouse, folder / "dbt", as_of, rules)

@@ -203,8 +203,8 @@ class Job:
 
     def build(self, *, full: bool = False) -> list[FailedTest]:
         """Build the models, then test them; answer the tests that fail."""
-        self._dbt.require()
         self._need_raw_data()
+        self._dbt.require()
         with self._dbt.session():
             self._dbt.run_models(full=full)
             failed = self._dbt.run_tests()
@@ -218,6 +218,7 @@ class Job:
             PublishError: something stands in the way.
             WarehouseError, BuildError: there is no warehouse, or its models are not all built.
         """
+        self._refuse_anothers_lake()
         self._need_models()
         self._write_report(failed_tests=None)
         self._publish()
@@ -382,7 +383,7 @@ class Job:
     def _publish(self) -> None:
         publish(self.settings.warehouse_path, self.settings.published_path)
         if isinstance(self._raw, Lake):
-            publish_to_lake(self.settings.published_path, self._raw.url, self.settings.as_of)
+            publish_to_lake(self.settings.published_path, self._raw.url, self._dbt.built_as_of)
 
     def _keep(self, record: RunRecord) -> None:
         # A full disk takes no record either; why the run failed is said all the same.
@@ -414,7 +415,13 @@ class Job:
                 "Run `tieout build` first."
             )
 
+    def _refuse_anothers_lake(self) -> None:
+        """Refuse a lake of another mode: a folder may be anyone's, unlike our own DuckDB files."""
+        if isinstance(self._raw, Lake):
+            self._raw.refuse_another(None, self.settings.mode)
+
     def _need_raw_data(self) -> None:
+        self._refuse_anothers_lake()
         if not self._raw.exists:
             raise WarehouseError("Nothing was read from Stripe yet. Run `make reconcile` first.")
 
@@ -471,13 +478,20 @@ class Job:
         )
 
     def _forget_sandbox(self) -> None:
-        """Throw away what was loaded from the sandbox's other story; it is made-up data."""
-        for name in ("dlt", "dbt"):
-            shutil.rmtree(self.settings.mode_dir / name, ignore_errors=True)
+        """Throw away what was loaded from the sandbox's other story; it is made-up data.
+
+        Raises:
+            SettingsError: the lake holds other data.
+        """
+        self._refuse_anothers_lake()
+        for pattern in ("dlt*", "dbt*"):
+            for folder in self.settings.mode_dir.glob(pattern):
+                shutil.rmtree(folder, ignore_errors=True)
         # The user's own statements stay.
         remove_bank_files(self.settings.mode_dir / "bank")
-        for path in self.settings.mode_dir.glob("warehouse.duckdb*"):
-            path.unlink()
+        for path in self.settings.mode_dir.glob("*.duckdb*"):
+            if path.name.startswith(("warehouse.", "spark.")):
+                path.unlink()
         if isinstance(self._raw, Lake):
             self._raw.forget()
         # What it says of the last whole run is of that story too.

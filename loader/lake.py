@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import duckdb
-import fsspec
 
 from loader.duckdb_files import literal
+from loader.lake_files import found, is_local, lake_files, reaching, shown
 from loader.lake_tables import DATASETS, LakeTable, newest_rows, sql_columns
 from loader.raw_data import DUCKDB_SETTINGS, RawData
 from loader.settings import Mode, SettingsError
 from loader.sources.shard import WHOLE, Shard
+from loader.warehouse import WarehouseError
 
 # Raised when what a lake of this version holds can't be read by older code.
 LAKE_VERSION = 1
@@ -35,6 +37,15 @@ _COMPLETE_RUN = "complete_run.json"
 
 # Where the tables that Spark builds lie, a folder for each schema, and what was published of them.
 BUILT, PUBLISHED = "built", "published"
+
+# Which version is the newest, and what tables it has.
+LATEST = "latest.json"
+
+# What a run has to know of the last one's verdicts.
+_JUDGED = "fct_payout_reconciliation"
+
+# Machines' clocks may differ by so much: which of two loads is newer is told by their clocks.
+_CLOCKS_APART_SECONDS = 10
 
 # All that is written beside the raw tables.
 WRITTEN = (_OWNER, _COMPLETE_RUN, BUILT, PUBLISHED)
@@ -57,7 +68,8 @@ class Lake(RawData):
     @property
     def exists(self) -> bool:
         """Whether anything was ever written."""
-        return bool(self._files.exists(self._path(_OWNER)))
+        with reaching(self.url):
+            return bool(self._files.exists(self._path(_OWNER)))
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -68,20 +80,27 @@ class Lake(RawData):
                 connection.execute(f"set temp_directory = {literal(folder)}")
                 for name, value in DUCKDB_SETTINGS.items():
                     connection.execute(f"set {name} = '{value}'")
-                if not _is_local(self._files):
+                if not is_local(self._files):
                     connection.register_filesystem(self._files)
-                self._make_views(connection)
+                with reaching(self.url):
+                    self._make_views(connection)
                 yield connection
             finally:
                 connection.close()
 
     def claim(self, platform_account_id: str, mode: Mode) -> bool:
-        """Make the lake this platform's, or refuse another's; answer whether it is new."""
+        """Make the lake this platform's, or refuse another's; answer whether it is new.
+
+        Raises:
+            SettingsError: the lake is another platform's or mode's.
+            WarehouseError: what was loaded lies in the future of this machine's clock.
+        """
         is_new = self.owner() is None
         if is_new:
             owner = {"platform_account_id": platform_account_id, "mode": mode.value}
             self._write(_OWNER, owner | {"lake_version": LAKE_VERSION})
         self.refuse_another(platform_account_id, mode)
+        self._refuse_slow_clock()
         return is_new
 
     def owner(self) -> dict[str, Any] | None:
@@ -90,16 +109,14 @@ class Lake(RawData):
         Raises:
             SettingsError: it can't be told.
         """
-        try:
-            owner = json.loads(self._files.cat_file(self._path(_OWNER)))
-        except FileNotFoundError:
+        with reaching(self.url):
+            owner = self._read(_OWNER)
+        if owner is None:
             return None
-        except ValueError:
-            owner = None
-        if not isinstance(owner, dict) or not owner.keys() >= _TOLD_OF_OWNER:
+        if not owner.keys() >= _TOLD_OF_OWNER:
             raise SettingsError(
-                f"{self._path(_OWNER)} does not say whose this lake is. Use another TIEOUT_LAKE, "
-                "or delete that file if the lake is yours."
+                f"{shown(self._path(_OWNER))} does not say whose this lake is. Use another "
+                "TIEOUT_LAKE, or delete that file if the lake is yours."
             )
         return owner
 
@@ -119,14 +136,15 @@ class Lake(RawData):
         known = platform_account_id or owner["platform_account_id"]
         if (owner["platform_account_id"], owner["mode"]) != (known, mode.value):
             raise SettingsError(
-                f"{self.url} holds the {owner['mode']} data of platform account "
+                f"{shown(self.url)} holds the {owner['mode']} data of platform account "
                 f"{owner['platform_account_id']}, but STRIPE_API_KEY opens {mode.value} data of "
                 f"{known}. Nothing was written. Use that account's key, or another TIEOUT_LAKE."
             )
         if owner["lake_version"] > LAKE_VERSION:
             raise SettingsError(
-                f"{self.url} was written by a newer Tieout (lake version {owner['lake_version']}, "
-                f"this one knows {LAKE_VERSION}). Upgrade Tieout, or use another TIEOUT_LAKE."
+                f"{shown(self.url)} was written by a newer Tieout (lake version "
+                f"{owner['lake_version']}, this one knows {LAKE_VERSION}). Upgrade Tieout, or use "
+                "another TIEOUT_LAKE."
             )
 
     def refuse_earlier(self, columns: Mapping[str, Collection[str]]) -> None:
@@ -151,14 +169,34 @@ class Lake(RawData):
 
     @property
     def _files(self) -> Any:  # noqa: ANN401 - fsspec is untyped
-        try:
-            files, _ = fsspec.core.url_to_fs(self.url)
-        except (ImportError, ValueError) as error:
-            raise SettingsError(f"TIEOUT_LAKE {self.url} can't be used: {error}") from None
-        return files
+        return lake_files(self.url)
 
     def _path(self, *parts: str) -> str:
         return "/".join((self.url.rstrip("/"), *parts))
+
+    def _refuse_slow_clock(self) -> None:
+        records = found(self._files, self._path("stripe", "_dlt_loads"), "*__*.jsonl")
+        newest = max(
+            (float(record.rsplit("__", 1)[1].removesuffix(".jsonl")) for record in records),
+            default=0.0,
+        )
+        behind = newest - time.time()
+        if behind > _CLOCKS_APART_SECONDS:
+            raise WarehouseError(
+                f"What was loaded into {shown(self.url)} last is {behind:.0f} seconds ahead of "
+                "this machine's clock, so what is loaded now would count as older. Nothing was "
+                "read. Set the clocks of all machines that load there, then run again."
+            )
+
+    def _read(self, *parts: str) -> dict[str, Any] | None:
+        """Answer what a JSON file says: nothing if it is none, none if it is not there."""
+        try:
+            content = json.loads(self._files.cat_file(self._path(*parts)))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         self._files.makedirs(self.url, exist_ok=True)
@@ -168,51 +206,66 @@ class Lake(RawData):
         """Show the raw tables of each dataset into which anything was ever loaded."""
         for dataset, tables in DATASETS.items():
             connection.execute(f"create schema {dataset}")
-            loads = self._path(dataset, "_dlt_loads", "*.jsonl")
-            if not self._files.glob(loads):
+            records = found(self._files, self._path(dataset, "_dlt_loads"), "*.jsonl")
+            if not records:
                 continue
+            # A record that was cut short is of a load that did not end.
             connection.execute(
-                f"create view {dataset}._dlt_loads as select * from read_json({literal(loads)}, "
-                "columns = {load_id: 'varchar', status: 'bigint', inserted_at: 'timestamptz'})"
+                f"create view {dataset}._dlt_loads as select * from read_json({_listed(records)}, "
+                "format = 'newline_delimited', ignore_errors = true, "
+                "columns = {load_id: 'varchar', status: 'bigint', inserted_at: 'timestamptz'}) "
+                "where load_id is not null"
             )
+            counted = connection.execute(
+                f"select load_id from {dataset}._dlt_loads where status = 0"
+            ).fetchall()
+            load_ids = {load_id for (load_id,) in counted}
             for table in tables:
-                connection.execute(
-                    f"create view {dataset}.{table.name} as {self._newest(dataset, table)}"
-                )
+                rows = newest_rows(dataset, table, self._loaded(dataset, table, load_ids))
+                connection.execute(f"create view {dataset}.{table.name} as {rows}")
+        self._show_verdicts(connection)
 
-    def _newest(self, dataset: str, table: LakeTable) -> str:
-        return newest_rows(dataset, table, self._loaded(dataset, table))
+    def _show_verdicts(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Show what was published last of each payout: a list that does not add up is read anew."""
+        latest = self._read(PUBLISHED, LATEST)
+        if latest and _JUDGED in latest.get("tables", ()):
+            folder = self._path(PUBLISHED, latest["version"])
+            files = _listed(found(self._files, folder, f"{_JUDGED}.parquet"))
+            connection.execute("create schema finance")
+            connection.execute(
+                f"create view finance.{_JUDGED} as select * from read_parquet({files})"
+            )
 
-    def _loaded(self, dataset: str, table: LakeTable) -> str:
-        """Answer a query for all rows ever loaded of a table; columns that files lack are null."""
+    def _loaded(self, dataset: str, table: LakeTable, load_ids: Collection[str]) -> str:
+        """Answer a query for all rows loaded of a table; columns that all files lack are null."""
         columns = sql_columns(table)
         typed = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
         query = f"select {typed}, cast(null as varchar) as load_id where false"
-        files = [self._unstripped(path) for path in self._files_of(dataset, table)]
+        files = self._files_of(dataset, table, load_ids)
         if files:
-            names = ", ".join((*columns, "load_id"))
-            listed = ", ".join(literal(path) for path in files)
             query += (
-                f" union all by name select {names} from read_parquet([{listed}], "
+                f" union all by name select * exclude (shard) from read_parquet({_listed(files)}, "
                 "union_by_name = true, hive_partitioning = true, "
                 "hive_types = {shard: varchar, load_id: varchar})"
             )
         return f"({query})"
 
-    def _files_of(self, dataset: str, table: LakeTable) -> list[str]:
-        """Answer the files of a table, but those in which only other shards' accounts are."""
-        found: list[str] = self._files.glob(self._path(dataset, table.name, "*", "*", "*.parquet"))
+    def _files_of(self, dataset: str, table: LakeTable, load_ids: Collection[str]) -> list[str]:
+        """Answer the files of a table, but those in which only other shards' accounts are.
+
+        What a load left that did not end is not looked at: it may be half a file.
+        """
         suffix = f"-of-{self.shard.count}"
         return [
             path
-            for path in found
-            if (folder := path.split("/")[-3].removeprefix("shard=")) == self.shard.name
-            or not folder.endswith(suffix)
+            for path in found(self._files, self._path(dataset, table.name), "*/*/*.parquet")
+            if path.split("/")[-2].removeprefix("load_id=") in load_ids
+            and (
+                (folder := path.split("/")[-3].removeprefix("shard=")) == self.shard.name
+                or not folder.endswith(suffix)
+            )
         ]
 
-    def _unstripped(self, path: str) -> str:
-        return path if _is_local(self._files) else str(self._files.unstrip_protocol(path))
 
-
-def _is_local(files: Any) -> bool:  # noqa: ANN401 - fsspec is untyped
-    return "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+def _listed(paths: Collection[str]) -> str:
+    return f"[{', '.join(literal(path) for path in paths)}]"

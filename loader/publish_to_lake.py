@@ -18,9 +18,8 @@ from pathlib import Path
 import fsspec
 
 from loader.duckdb_files import SCHEMA, finance_tables, literal, reading
-from loader.lake import PUBLISHED
-
-LATEST = "latest.json"
+from loader.lake import LATEST, PUBLISHED
+from loader.lake_files import lake_files
 
 
 def publish_to_lake(published_path: Path, lake_url: str, as_of: datetime) -> str:
@@ -31,7 +30,7 @@ def publish_to_lake(published_path: Path, lake_url: str, as_of: datetime) -> str
         lake_url: the lake's folder or URL.
         as_of: the moment that "today" was.
     """
-    files, _ = fsspec.core.url_to_fs(lake_url)
+    files = lake_files(lake_url)
     folder = f"{lake_url.rstrip('/')}/{PUBLISHED}"
     version = f"{as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
     before = _latest(files, folder)

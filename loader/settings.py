@@ -176,8 +176,9 @@ class Settings(BaseSettings):
 
     @property
     def warehouse_path(self) -> Path:
-        """The private DuckDB file: raw tables, models, test failures."""
-        return self.mode_dir / "warehouse.duckdb"
+        """The private DuckDB file: raw tables, models, test failures; of Spark, what it built."""
+        is_spark = self.engine is Engine.SPARK
+        return self.mode_dir / ("spark.duckdb" if is_spark else "warehouse.duckdb")
 
     @property
     def published_path(self) -> Path:
@@ -191,8 +192,12 @@ class Settings(BaseSettings):
 
     @property
     def lake(self) -> str:
-        """The folder or URL of the lake's parquet files, used where the engine is Spark."""
-        return self.lake_set or str(self.mode_dir / "lake")
+        """The folder or URL of the lake's parquet files, used where the engine is Spark.
+
+        A folder is absolute: dlt and Spark would each take a relative one from somewhere else.
+        """
+        lake = self.lake_set or str(self.mode_dir / "lake")
+        return lake if "://" in lake else str(Path(lake).expanduser().absolute())
 
     @property
     def webhook_secrets(self) -> tuple[SecretStr, ...]:

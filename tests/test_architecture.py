@@ -51,6 +51,7 @@ STEPS = (
     "raw_data",
     "warehouse",
     "sources",
+    "lake_files",
     "lake_tables",
     "lake",
     "destination",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from loader.doctor.finding import Finding, ok, problem
 from loader.lake import Lake
+from loader.lake_files import shown
 from loader.settings import Settings, SettingsError
 from loader.spark.installed import require_spark
 
@@ -26,7 +27,7 @@ def check_spark(settings: Settings, platform_id: str | None) -> Iterator[Finding
         return
     yield ok(
         "Lake",
-        f"{lake.url} holds this platform's data."
+        f"{shown(lake.url)} holds this platform's data."
         if is_there
         else "none yet; the first run makes it.",
     )

@@ -45,6 +45,11 @@ class SparkProject(DbtProject):
         with self.lake.session(None if only_looks else self._never_rebuilt()):
             yield
 
+    def run_models(self, *, full: bool = False) -> None:
+        """Build seeds and models; they count as built once they are collected."""
+        super().run_models(full=full)
+        self._built_marker.unlink()
+
     def collect(self) -> None:
         """Bring the published tables, and what failed of tests, into the DuckDB file."""
         models = [
@@ -56,6 +61,7 @@ class SparkProject(DbtProject):
         schema, name = _OF_EXPORTS
         built[schema] = {name: self.lake.written(schema, name)}
         collect(models, built, self.warehouse_path)
+        self._note_built()
 
     def _was_built_by_these_models(self) -> bool:
         """Answer no: whatever stands is made anew, but what can't be computed again."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import fsspec
 
 from loader.duckdb_files import SCHEMA, literal
+from loader.lake_files import is_local, lake_files
 
 
 def collect(
@@ -63,7 +63,7 @@ def _is_never_null(column: Any) -> bool:  # noqa: ANN401 - dbt's
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> str:
-    files_system, _ = fsspec.core.url_to_fs(files[0])
-    if "file" not in files_system.protocol:
-        connection.register_filesystem(files_system)
+    lake = lake_files(files[0])
+    if not is_local(lake):
+        connection.register_filesystem(lake)
     return f"select * from read_parquet([{', '.join(map(literal, files))}])"

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import fsspec
-
 from loader.build import BuildError
 from loader.duckdb_files import literal
 from loader.lake import BUILT
+from loader.lake_files import found, is_local, lake_files
 from loader.lake_tables import DATASETS, LakeTable, newest_rows, sql_columns
 from loader.spark.installed import require_spark
 
@@ -36,6 +35,9 @@ _STANDALONE = re.compile(r"(?<=[/,])([\w.-]+):(\d+)")
 _ANSWERS_WITHIN_SECONDS = 10
 
 _SCHEMAS = ("staging", "intermediate", "finance", "audit")
+
+# In one statement: a lake may hold thousands of loads.
+_PARTITIONS_ADDED = 500
 
 
 @contextmanager
@@ -124,21 +126,20 @@ class SparkLake:
 
     def built(self, schema: str) -> dict[str, list[str]]:
         """Answer the parquet files of each table that was built in a schema, by its name."""
-        files, folder = self._files, f"{self._built}/{schema}.db"
+        files, folder = self._files, f"{self._url}/{BUILT}/{schema}.db"
         if not files.isdir(folder):
             return {}
-        found: dict[str, list[str]] = {}
-        for table in files.ls(folder, detail=False):
-            found[table.rstrip("/").rsplit("/", 1)[1]] = sorted(files.glob(f"{table}/*.parquet"))
-        return found
+        names = [table.rstrip("/").rsplit("/", 1)[1] for table in files.ls(folder, detail=False)]
+        return {name: found(files, f"{folder}/{name}", "*.parquet") for name in names}
 
     def written(self, schema: str, view: str) -> list[str]:
         """Write what a view of the session shows; answer the parquet files."""
         from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
 
-        folder = f"{self._built}/{schema}.db/{view}"
-        SparkSession.active().table(f"{schema}.{view}").write.mode("overwrite").parquet(folder)
-        return sorted(self._files.glob(f"{folder}/*.parquet"))
+        folder = f"{BUILT}/{schema}.db/{view}"
+        rows = SparkSession.active().table(f"{schema}.{view}")
+        rows.write.mode("overwrite").parquet(f"{self._location}/{folder}")
+        return found(self._files, f"{self._url}/{folder}", "*.parquet")
 
     def _begin(self) -> SparkSession:
         self.require()
@@ -151,7 +152,7 @@ class SparkLake:
         if "spark://127.0.0.1" in self.master or self.master.startswith("local"):
             builder = builder.config("spark.driver.host", "127.0.0.1")
             builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
-        builder = builder.config("spark.sql.warehouse.dir", self._built)
+        builder = builder.config("spark.sql.warehouse.dir", f"{self._location}/{BUILT}")
         with _told(self.master):
             session: SparkSession = builder.getOrCreate()
         return session
@@ -160,7 +161,7 @@ class SparkLake:
         for dataset, tables in DATASETS.items():
             spark.sql(f"create database if not exists {dataset}")
             spark.sql(f"create database if not exists {dataset}_files")
-            loads = f"{self._url}/{dataset}/_dlt_loads"
+            loads = f"{self._location}/{dataset}/_dlt_loads"
             spark.sql(
                 f"create table {dataset}_files._dlt_loads (load_id string, status bigint, "
                 f"inserted_at timestamp) using json location {literal(loads)}"
@@ -168,19 +169,45 @@ class SparkLake:
             spark.sql(
                 f"create view {dataset}._dlt_loads as select * from {dataset}_files._dlt_loads"
             )
+            load_ids = self._loads_counted(spark, dataset)
             for table in tables:
-                self._show_raw_table(spark, dataset, table)
+                self._show_raw_table(spark, dataset, table, load_ids)
 
-    def _show_raw_table(self, spark: SparkSession, dataset: str, table: LakeTable) -> None:
+    def _loads_counted(self, spark: SparkSession, dataset: str) -> set[str]:
+        """Answer the loads that ended.
+
+        Raises:
+            BuildError: Spark looks elsewhere than the loader wrote, and would build of nothing.
+        """
+        rows = spark.sql(f"select load_id, status from {dataset}_files._dlt_loads").collect()
+        if not rows and found(self._files, f"{self._url}/{dataset}/_dlt_loads", "*.jsonl"):
+            raise _unusable(
+                self.master, f"it finds none of what was loaded into {self._location}/{dataset}."
+            )
+        return {row.load_id for row in rows if row.status == 0}
+
+    def _show_raw_table(
+        self, spark: SparkSession, dataset: str, table: LakeTable, load_ids: Collection[str]
+    ) -> None:
         files = f"{dataset}_files.{table.name}"
         columns = ", ".join(f"{name} {kind}" for name, kind in sql_columns(table).items())
-        location = f"{self._url}/{dataset}/{table.name}"
+        folder = f"{dataset}/{table.name}"
         spark.sql(
             f"create table {files} ({columns}, shard string, load_id string) using parquet "
-            f"partitioned by (shard, load_id) location {literal(location)}"
+            f"partitioned by (shard, load_id) location {literal(f'{self._location}/{folder}')}"
         )
-        if self._files.isdir(location):
-            spark.sql(f"msck repair table {files}")
+        # What a load left that did not end is in no partition: it may be half a file.
+        loaded = [
+            (path.split("/")[-2].removeprefix("shard="), load_id)
+            for path in found(self._files, f"{self._url}/{folder}", "shard=*/load_id=*")
+            if (load_id := path.rsplit("load_id=", 1)[1]) in load_ids
+        ]
+        for start in range(0, len(loaded), _PARTITIONS_ADDED):
+            partitions = " ".join(
+                f"partition (shard = {literal(shard)}, load_id = {literal(load_id)})"
+                for shard, load_id in loaded[start : start + _PARTITIONS_ADDED]
+            )
+            spark.sql(f"alter table {files} add {partitions}")
         spark.sql(f"create view {dataset}.{table.name} as {newest_rows(dataset, table, files)}")
 
     def _show_built_tables(self, spark: SparkSession, kept: Collection[str] | None) -> None:
@@ -188,23 +215,26 @@ class SparkLake:
         for schema in _SCHEMAS:
             spark.sql(f"create database if not exists {schema}")
             for name, files in self.built(schema).items():
-                location = f"{self._built}/{schema}.db/{name}"
+                folder = f"{BUILT}/{schema}.db/{name}"
                 if files and (kept is None or f"{schema}.{name}" in kept):
                     spark.sql(
-                        f"create table {schema}.{name} using parquet location {literal(location)}"
+                        f"create table {schema}.{name} using parquet "
+                        f"location {literal(f'{self._location}/{folder}')}"
                     )
                 elif kept is not None:
-                    self._files.rm(location, recursive=True)
-
-    @property
-    def _built(self) -> str:
-        return f"{self._url}/{BUILT}"
+                    self._files.rm(f"{self._url}/{folder}", recursive=True)
 
     @property
     def _url(self) -> str:
         return self.url.rstrip("/")
 
     @property
+    def _location(self) -> str:
+        """The lake as Spark is told of it: a bare path could mean the cluster's own file system."""
+        return (
+            f"file://{self._url}" if is_local(self._files) and "://" not in self.url else self._url
+        )
+
+    @property
     def _files(self) -> Any:  # noqa: ANN401 - fsspec is untyped
-        files, _ = fsspec.core.url_to_fs(self.url)
-        return files
+        return lake_files(self.url)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
+from loader.build import BuildError
 from loader.engine import dbt_project_of
 from loader.job import Job, JobOptions
 from loader.run_record import RunRecord
@@ -64,12 +67,18 @@ def test_planted_faults_are_told_alike_and_unit_tests_hold(
     options = JobOptions(broken=True)
     job.sync(options)
     job.sync_bank(options)
+    leave_half_a_load(Path(settings.lake))
     with project.session():
         project.run_models()
+        # The DuckDB file is the last build's until it is replaced.
+        assert not project.is_built
         failed = project.run_tests()
         unit_tests = project.invoke("test", "--select", "test_type:unit")
         project.collect()
-    job.publish()
+    tomorrow = settings.model_copy(update={"as_of": AS_OF + timedelta(days=1)})
+    Job(tomorrow, Quiet()).publish()
+    latest = json.loads(Path(settings.lake, "published/latest.json").read_text())
+    assert latest["as_of"] == AS_OF.isoformat()
     duckdb, its_record = on_duckdb[True]
     assert failed
     assert sorted((test.name, test.failures) for test in failed) == sorted(
@@ -78,6 +87,25 @@ def test_planted_faults_are_told_alike_and_unit_tests_hold(
     assert len(unit_tests) > 50
     assert [test.node.name for test in unit_tests if test.status != "pass"] == []
     assert published_tables(settings.published_path) == published_tables(duckdb.published_path)
+
+
+def leave_half_a_load(lake: Path) -> None:
+    """Leave what a loader leaves that is killed while it writes."""
+    for shard in list(lake.glob("stripe/*/shard=*")):
+        folder = shard / "load_id=9999999999.1"
+        folder.mkdir()
+        (folder / "1.parquet").write_bytes(b"half a file")
+
+
+def test_a_lake_of_which_spark_sees_nothing_is_refused(spark: Cluster, tmp_path: Path) -> None:
+    settings = on_spark(tmp_path, spark)
+    loads = Path(settings.lake, "stripe/_dlt_loads")
+    loads.mkdir(parents=True)
+    (loads / "1.jsonl").touch()
+    project = dbt_project_of(settings)
+    project.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    with pytest.raises(BuildError, match="finds none of what was loaded"), project.session():
+        pass
 
 
 def test_a_cluster_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-{# A text's letters and digits in upper case, without all that stands between them. #}
+{# A text's letters and digits in upper case, without all that stands between them. They are picked
+   first: engines differ in what the upper case of other letters is (`ß`). #}
 {% macro letters_and_digits(text) -%}
     {{ return(adapter.dispatch('letters_and_digits')(text)) }}
 {%- endmacro %}
@@ -7,12 +8,12 @@
 {% macro duckdb__letters_and_digits(text) -%}
     case
         when regexp_full_match({{ text }}, '[0-9A-Z]*') then {{ text }}
-        else regexp_replace(upper({{ text }}), '[^0-9A-Z]+', '', 'g')
+        else upper(regexp_replace({{ text }}, '[^0-9A-Za-z]+', '', 'g'))
     end
 {%- endmacro %}
 
 {% macro spark__letters_and_digits(text) -%}
-    regexp_replace(upper({{ text }}), '[^0-9A-Z]+', '')
+    upper(regexp_replace({{ text }}, '[^0-9A-Za-z]+', ''))
 {%- endmacro %}
 
 {# A text's words in upper case, each between blanks, so that a word can be looked for whole. #}
@@ -21,11 +22,11 @@
 {%- endmacro %}
 
 {% macro duckdb__words_between_blanks(text) -%}
-    (' ' || trim(regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ', 'g')) || ' ')
+    (' ' || trim(upper(regexp_replace({{ text }}, '[^0-9A-Za-z]+', ' ', 'g'))) || ' ')
 {%- endmacro %}
 
 {% macro spark__words_between_blanks(text) -%}
-    (' ' || trim(regexp_replace(upper({{ text }}), '[^0-9A-Z]+', ' ')) || ' ')
+    (' ' || trim(upper(regexp_replace({{ text }}, '[^0-9A-Za-z]+', ' '))) || ' ')
 {%- endmacro %}
 
 {# In a select list: a row for each word of a text that has so many letters and digits or more. #}
@@ -34,11 +35,13 @@
 {%- endmacro %}
 
 {% macro duckdb__each_long_word(text, least_length) -%}
-    unnest(regexp_extract_all(upper({{ text }}), '[0-9A-Z]{ {{- least_length -}} ,}'))
+    upper(unnest(regexp_extract_all({{ text }}, '[0-9A-Za-z]{ {{- least_length -}} ,}')))
 {%- endmacro %}
 
 {% macro spark__each_long_word(text, least_length) -%}
-    explode(regexp_extract_all(upper({{ text }}), '([0-9A-Z]{ {{- least_length -}} ,})', 1))
+    explode(transform(
+        regexp_extract_all({{ text }}, '([0-9A-Za-z]{ {{- least_length -}} ,})', 1), word -> upper(word)
+    ))
 {%- endmacro %}
 
 {# A regular expression as a literal, its backslashes as they are. #}
