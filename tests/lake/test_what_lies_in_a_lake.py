@@ -38,12 +38,12 @@ def test_a_file_that_was_cut_short_is_no_part_of_the_lake(syncing: Syncing) -> N
     lake = Path(syncing.lake.url)
     for number, left in enumerate((b"", b"PAR1", b"half a file")):
         for folder in list(lake.glob("stripe/*/shard=*")):
-            unfinished = folder / f"load_id=999999999{number}.1"
+            unfinished = folder / f"load_id=100000000{number}.1"
             unfinished.mkdir()
             (unfinished / "1.parquet").write_bytes(left)
-        record = lake / f"stripe/_dlt_loads/stripe__999999999{number}.1.jsonl"
+        record = lake / f"stripe/_dlt_loads/stripe__100000000{number}.1.jsonl"
         record.write_text(
-            json.dumps({"load_id": f"999999999{number}.1", "status": 0})[: 9 * number]
+            json.dumps({"load_id": f"100000000{number}.1", "status": 0})[: 9 * number]
         )
     assert raw_rows(syncing.lake) == before
     syncing.sync(syncing.lake, full=True)
