@@ -1,60 +1,38 @@
-"""Reads MT940 statements and MT942 reports (SWIFT), with the grammar of the `mt-940` library.
-
-One line per `:61:` with its `:86:`. The file is cut into fields here, so that it streams and no
-text is lost; its balances guard what the grammar makes of it.
-"""
+"""Reads MT940 statements and MT942 reports (SWIFT): one line per `:61:` with its `:86:`."""
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, TextIO
-
-from mt940 import tags
+from typing import TextIO
 
 from loader.bank_formats.amounts import currency_of, minor_units
 from loader.bank_formats.statement import Statement, StatementLine, UnreadableStatementError
+from loader.bank_formats.swift_fields import (
+    date_of,
+    entry_date,
+    fields,
+    parsed_balance,
+    parsed_entry,
+    references,
+)
+from loader.bank_formats.swift_texts import code_word, counterparty_of, one_text, said_or_none
 from loader.bank_formats.text import opened
 
-# It logs lines that it can't parse, which are the bank's data; what is wrong is told here.
-logging.getLogger("mt940").setLevel(logging.CRITICAL)
-
 # `:NS:` is no field of SWIFT's: some banks put texts there, beside `:86:` or in place of it.
-_FIELD = re.compile(r":(\d\d[A-Z]?|NS):(.*)", re.DOTALL)
 _TEXTS = frozenset({"86", "NS"})
 _OPENINGS = frozenset({"60F", "60M"})
 _CLOSINGS = frozenset({"62F", "62M"})
 
-_BALANCE = tags.BalanceBase()
-_LINE = tags.Statement()
-
 # Where a new statement begins, whether or not the one before it was closed.
 _BEGINNING = "20"
 
-# A turn of the year between value date and entry date.
-_HALF_A_YEAR = 180
-
-# Of a `:86:`, by SWIFT's rules.
-_LONGEST_LINE = 65
-
-_SUBFIELD = re.compile(r"\?(\d\d)")
-_NAME_SUBFIELDS = ("32", "33")
 # How many, in which currency, how much.
 _TOTAL = re.compile(r"(\d{1,5})([A-Z]{3})(\d+,\d*)")
-
-# What banks make of a balance and of an entry: up to the amount, the amount, and what follows. Some
-# add the time of booking to its day; `EC` and `ED` are expected.
-_BALANCE_PARTS = re.compile(r"([DC]\d{6}[A-Za-z]{3})([\d.,]+)")
-_ENTRY_PARTS = re.compile(
-    r"(\d{6}(?:\d{4}|\s{4})?)(?:\d{6})?(E?)(R?[DC][A-Z]?)\s?([\d.,]+)(.*)", re.DOTALL
-)
 # An amount from which on entries are listed, above zero.
 _FLOOR = re.compile(r"[A-Z]{3}[DC]?[0,]*[1-9]")
-
-_CODE_WORD = re.compile(r"/(EREF|REMI|NAME|ORDP|BENM|MARF|PREF)/")
 
 
 def read_mt940(path: Path) -> Iterator[StatementLine | Statement]:
@@ -70,7 +48,7 @@ def read_mt940(path: Path) -> Iterator[StatementLine | Statement]:
 def _read(file: TextIO) -> Iterator[StatementLine | Statement]:
     reading: _Reading | None = None
     found = 0
-    for tag, value, place in _fields(file):
+    for tag, value, place in fields(file):
         if tag == _BEGINNING:
             if reading is not None and reading.is_begun:
                 yield from reading.ended()
@@ -168,7 +146,7 @@ class _Reading:
     def _take_balance(self, tag: str, value: str, place: int) -> None:
         statement = self._statement
         try:
-            found = _parsed_balance(value)
+            found = parsed_balance(value)
             currency = currency_of(str(found["currency"]))
             if statement.currency and currency != statement.currency:
                 raise ValueError(
@@ -182,7 +160,7 @@ class _Reading:
             statement.faults.append(f"line {place}, :{tag}: {error}")
             return
         try:
-            day: date | None = _day(found["year"], found["month"], found["day"])
+            day: date | None = date_of(found["year"], found["month"], found["day"])
         except ValueError:  # some banks write zeros before the first statement
             day = None
         if tag in _OPENINGS:
@@ -209,167 +187,24 @@ class _Reading:
 
 def _line(statement: Statement, value: str, text: str, place: int) -> StatementLine:
     entry, *supplements = value.split("\n")
-    found = _parsed_entry(entry)
-    value_date = _day(found["year"], found["month"], found["day"])
+    found = parsed_entry(entry)
+    value_date = date_of(found["year"], found["month"], found["day"])
     units = minor_units(str(found["amount"]), statement.currency, ",")
-    customer_reference, bank_reference = _references(found)
-    joined = _joined(text)
-    said = map(_said, (customer_reference, *supplements))
+    customer_reference, bank_reference = references(found)
+    joined = one_text(text)
+    said = map(said_or_none, (customer_reference, *supplements))
     return StatementLine(
         account=statement.account,
         currency=statement.currency,
         # RC takes a credit back, RD a debit.
         amount_minor=units if found["status"] in {"C", "RD"} else -units,
-        posted_date=_entry_date(found, value_date),
+        posted_date=entry_date(found, value_date),
         value_date=value_date,
         is_booked=not found["is_expected"],
-        reference=_said(bank_reference),
-        end_to_end_id=_code_word(joined, "EREF"),
-        counterparty=_name(text) or _code_word(joined, "NAME"),
+        reference=said_or_none(bank_reference),
+        end_to_end_id=code_word(joined, "EREF"),
+        counterparty=counterparty_of(text) or code_word(joined, "NAME"),
         description=" ".join(part for part in (*said, joined) if part),
-        type_code=_said(found.get("id")),
+        type_code=said_or_none(found.get("id")),
         source_line=place,
     )
-
-
-def _references(found: dict[str, Any]) -> tuple[str, str]:
-    """Answer the customer's and the bank's reference, whole: some are longer than SWIFT allows."""
-    customer, bank, more = (
-        str(found.get(name) or "")
-        for name in ("customer_reference", "bank_reference", "extra_details")
-    )
-    if bank:
-        return customer, bank + more
-    customer, _, bank = (customer + more).partition("//")
-    return customer, bank
-
-
-def _parsed_balance(value: str) -> dict[str, Any]:
-    parts = _BALANCE_PARTS.match(value)
-    if parts is None:
-        raise _unlike_swift(value)
-    amount = _with_comma(parts[2])
-    return _parsed(_BALANCE, parts[1] + amount) | {"amount": amount}
-
-
-def _parsed_entry(value: str) -> dict[str, Any]:
-    parts = _ENTRY_PARTS.match(value)
-    if parts is None:
-        raise _unlike_swift(value)
-    days, expected, mark, amount, rest = parts.groups()
-    found = _parsed(_LINE, days + mark + _with_comma(amount) + rest)
-    return found | {"is_expected": bool(expected)}
-
-
-def _with_comma(amount: str) -> str:
-    """Answer an amount with a comma for its decimal mark, which is the last mark there is.
-
-    Raises:
-        ValueError: it may as well be the mark of thousands.
-    """
-    decimal = max(amount.rfind(","), amount.rfind("."))
-    if decimal < 0:
-        return amount
-    if "," not in amount and len(amount) - decimal == len(".000"):
-        raise ValueError(f"'{amount[:40]}' may be thousands as well as decimals")
-    whole = re.sub("[.,]", "", amount[:decimal]).lstrip("0")
-    return f"{whole or '0'},{amount[decimal + 1 :]}"
-
-
-def _parsed(tag: tags.Tag, value: str) -> dict[str, Any]:
-    try:
-        return dict(tag.parse(None, value))  # type: ignore[arg-type]  # it takes no notice of it
-    except RuntimeError:
-        raise _unlike_swift(value) from None
-
-
-def _unlike_swift(value: str) -> ValueError:
-    return ValueError(f"'{value[:60]}' is not what SWIFT's format says")
-
-
-def _day(year: object, month: object, day: object) -> date:
-    try:
-        return date(2000 + int(str(year)), int(str(month)), int(str(day)))
-    except ValueError:
-        raise ValueError(f"'{year}{month}{day}' is no date") from None
-
-
-def _entry_date(found: dict[str, Any], value_date: date) -> date:
-    """Answer the day of booking, which is written without its year."""
-    month, day = str(found.get("entry_month") or ""), str(found.get("entry_day") or "")
-    if not (month.isdigit() and day.isdigit()):
-        return value_date
-    booked = _day(value_date.year - 2000, month, day)
-    apart = (booked - value_date).days
-    if abs(apart) > _HALF_A_YEAR:
-        booked = booked.replace(year=booked.year + (-1 if apart > 0 else 1))
-    return booked
-
-
-def _joined(text: str) -> str:
-    """Answer all text of a `:86:` as one; names that wrapped are whole again."""
-    if not _SUBFIELD.search(text):
-        return " ".join(_unbroken(text).split())
-    plain = text.replace("\n", "")
-    pieces = _SUBFIELD.split(plain)
-    subfields = list(zip(pieces[1::2], pieces[2::2], strict=False))
-    name = "".join(value for code, value in subfields if code in _NAME_SUBFIELDS)
-    purpose = "".join(value for code, value in subfields if "20" <= code <= "29")
-    more = "".join(value for code, value in subfields if "60" <= code <= "63")
-    others = [
-        value
-        for code, value in subfields
-        if code not in _NAME_SUBFIELDS and not "20" <= code <= "29" and not "60" <= code <= "63"
-    ]
-    return " ".join(" ".join(part for part in (purpose + more, name, *others) if part).split())
-
-
-def _unbroken(text: str) -> str:
-    """Answer lines as one text: a full line was cut anywhere, a shorter one where a word ends."""
-    first, *others = text.split("\n")
-    whole, last = first, first
-    for line in others:
-        whole += line if len(last) >= _LONGEST_LINE else f" {line}"
-        last = line
-    return whole
-
-
-def _name(text: str) -> str | None:
-    pieces = _SUBFIELD.split(text.replace("\n", ""))
-    subfields = zip(pieces[1::2], pieces[2::2], strict=False)
-    return _said("".join(value for code, value in subfields if code in _NAME_SUBFIELDS))
-
-
-def _code_word(text: str, word: str) -> str | None:
-    """Answer what follows a code word such as `/EREF/`, up to the next one."""
-    _, found, rest = text.partition(f"/{word}/")
-    value = _CODE_WORD.split(rest, maxsplit=1)[0].strip(" /") if found else ""
-    return None if value.upper() == "NOTPROVIDED" else value or None
-
-
-def _said(text: object) -> str | None:
-    value = " ".join(str(text or "").split())
-    return value or None
-
-
-def _fields(file: TextIO) -> Iterator[tuple[str, str, int]]:
-    """Yield each field's tag and value with the line it begins in; SWIFT's envelope is left out."""
-    tag, value, begun = "", "", 0
-    for place, physical in enumerate(file, start=1):
-        text = _unwrapped(physical.rstrip("\r\n"))
-        found = _FIELD.match(text)
-        if found:
-            if tag:
-                yield tag, value, begun
-            tag, value, begun = found[1], found[2], place
-        elif tag and text.strip() not in {"", "-", "-}"}:
-            value += "\n" + text
-    if tag:
-        yield tag, value, begun
-
-
-def _unwrapped(text: str) -> str:
-    """Answer a line without the headers of a SWIFT message before its first field."""
-    if text.startswith("{"):
-        return text.rpartition("{4:")[2] if "{4:" in text else ""
-    return text.removesuffix("-}") if text.startswith("-}") else text
