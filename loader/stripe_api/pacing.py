@@ -41,10 +41,15 @@ USUAL_IN_FLIGHT = 10
 class Pace:
     """Spaces requests evenly, with never more than one second's in any second."""
 
-    def __init__(self, requests_per_second: float) -> None:
-        """Args: requests_per_second: the documented limit; 0 if only refusals slow it."""
+    def __init__(self, requests_per_second: float, shares: int = 1) -> None:
+        """Begin at a limit.
+
+        Args:
+            requests_per_second: the documented one, or the share of it; 0 if only refusals slow it.
+            shares: among how many programs it is divided, and so the least that each is left with.
+        """
         ceiling = requests_per_second * (1 - MARGIN) or math.inf
-        self.allowance = Allowance(ceiling, min(ceiling, LEAST_REQUESTS_PER_SECOND))
+        self.allowance = Allowance(ceiling, min(ceiling, LEAST_REQUESTS_PER_SECOND / shares))
         self._catch_up = Allowance(MOST_CATCH_UP_SECONDS, LEAST_CATCH_UP_SECONDS, MOST_CUT)
         self._caught_up_at = -math.inf
         self._next_slot = -math.inf
@@ -91,7 +96,7 @@ class Limits:
     """What limits one endpoint, or all together: the pace, and how many are in flight."""
 
     def __init__(self, requests_per_second: float, shares: int = 1) -> None:
-        self.pace = Pace(requests_per_second)
+        self.pace = Pace(requests_per_second, shares)
         in_flight = max(REQUESTS_IN_FLIGHT // shares, LEAST_IN_FLIGHT)
         self.places = Allowance(in_flight, LEAST_IN_FLIGHT)
         self.in_flight = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from loader.stripe_api.pacing import MARGIN, Pacing
+from loader.stripe_api.pacing import MARGIN, REQUESTS_IN_FLIGHT, Pacing
 from tests.stripe_api.limited_server import (
     FixedWindows,
     LimitedServer,
@@ -65,6 +65,39 @@ def test_programs_that_share_the_limits_take_a_part_of_each() -> None:
     assert departures(100, [PAYOUTS] * 3, shares=4) == [0.0, 0.162, 0.325]
     assert departures(20, [PAYOUTS, BALANCE], shares=4) == [0.0, 0.203]
     assert departures(0, [PAYOUTS] * 9, shares=4) == [0.0] * 9
+
+
+@pytest.mark.parametrize(("shares", "share"), [(1, REQUESTS_IN_FLIGHT), (4, 10), (1_000, 1)])
+def test_programs_that_share_the_limits_share_what_may_be_in_flight(
+    shares: int, share: int
+) -> None:
+    async def most_in_flight() -> int:
+        pacing, in_flight = Pacing(0, shares), [0]
+
+        async def one() -> int:
+            async with pacing.turn(PAYOUTS):
+                in_flight[0] += 1
+                seen = in_flight[0]
+                await asyncio.sleep(1)
+                in_flight[0] -= 1
+                return seen
+
+        return max(await asyncio.gather(*(one() for _ in range(2 * REQUESTS_IN_FLIGHT))))
+
+    assert virtual_run(most_in_flight()) == share
+
+
+def test_a_refusal_slows_each_of_a_hundred_programs() -> None:
+    async def gap() -> float:
+        pacing, left = Pacing(25, shares=100), []
+        for refused in (True, False, False):
+            async with pacing.turn(PAYOUTS) as turn:
+                left.append(now())
+                if refused:
+                    turn.refused("endpoint-rate")
+        return left[2] - left[1]
+
+    assert virtual_run(gap()) > 1.05 / (0.25 * (1 - MARGIN))
 
 
 def test_a_pace_of_zero_never_waits() -> None:
