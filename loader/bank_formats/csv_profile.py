@@ -85,6 +85,8 @@ class CsvProfile(BaseModel):
     """What column `direction` says of money that goes out."""
     booked_words: list[str] = Field(default_factory=list)
     """What column `status` says of entries that are final; none: all are."""
+    pending_without_balance: bool = False
+    """Whether entries are pending that have no running balance yet."""
     newest_first: bool | None = None
     """In which order a running balance is to be followed; none: found out by the balances."""
 
@@ -93,6 +95,8 @@ class CsvProfile(BaseModel):
         for name in ("account", "currency"):
             if getattr(self, name) is None and getattr(self.columns, name) is None:
                 raise ValueError(f"say the {name}, or the column that has it")
+        if self.pending_without_balance and self.columns.balance is None:
+            raise ValueError("pending_without_balance needs columns.balance")
         return self
 
     def fits(self, path: Path) -> bool:
@@ -163,14 +167,13 @@ class CsvProfile(BaseModel):
         columns = self.columns
         value_date = self.cell(cells, columns.value_date)
         description = [cells[name] for name in columns.description if cells.get(name)]
-        status = self.cell(cells, columns.status)
         return StatementLine(
             account=statement.account,
             currency=statement.currency,
             amount_minor=self._amount(cells, statement.currency),
             posted_date=self._date(cells[columns.posted_date]),
             value_date=self._date(value_date) if value_date else None,
-            is_booked=not self.booked_words or status in self.booked_words,
+            is_booked=self._is_booked(cells),
             reference=self.cell(cells, columns.reference),
             end_to_end_id=self.cell(cells, columns.end_to_end_id),
             counterparty=self.cell(cells, columns.counterparty),
@@ -190,6 +193,12 @@ class CsvProfile(BaseModel):
         amounts = (columns.amount, columns.credit, columns.debit)
         has_amount = any(self.cell(cells, name) for name in amounts)
         return not has_amount and self.cell(cells, columns.balance) is not None
+
+    def _is_booked(self, cells: dict[str, str]) -> bool:
+        if self.pending_without_balance and self.cell(cells, self.columns.balance) is None:
+            return False
+        status = self.cell(cells, self.columns.status)
+        return not self.booked_words or status in self.booked_words
 
     def _amount(self, cells: dict[str, str], currency: str) -> int:
         columns = self.columns

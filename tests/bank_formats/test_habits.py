@@ -286,6 +286,18 @@ def test_a_csv_is_read_as_its_bank_means_it(
     assert told == found, statement.reason
 
 
+def test_what_a_csv_gives_no_balance_to_may_be_pending(tmp_path: Path) -> None:
+    rows = (
+        "Day,Text,Amount,Balance\n2025-01-03,Stripe,7.00, \n2025-01-02,Fee,-2.00,13.00\n"
+        "2025-01-02,Stripe,5.00,15.00\n"
+    )
+    profile = PROFILE.replace("AMOUNTS", "amount: Amount")
+    for said, whole, booked in (("", False, 1_000), ("pending_without_balance: true", True, 300)):
+        (tmp_path / "bank.profile.yml").write_text(f"{profile}{said}\n", encoding="utf-8")
+        (statement,) = statements_of(put(tmp_path, rows))
+        assert (statement.lines, statement.sum_minor, statement.whole) == (3, booked, whole)
+
+
 def test_a_csv_may_have_no_header(tmp_path: Path) -> None:
     header = "header: [Day, Amount, Sign, Text]\n"
     profile = PROFILE.replace("balance: Balance, AMOUNTS", "amount: Amount") + header
