@@ -227,13 +227,13 @@ class Lake(RawData):
 
     def _show_verdicts(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Show what was published last of each payout: a list that does not add up is read anew."""
-        latest = self._read(PUBLISHED, LATEST)
-        if latest and _JUDGED in latest.get("tables", ()):
-            folder = self._path(PUBLISHED, latest["version"])
-            files = _listed(found(self._files, folder, f"{_JUDGED}.parquet"))
+        latest = self._read(PUBLISHED, LATEST) or {}
+        folder = self._path(PUBLISHED, latest.get("version", ""))
+        files = found(self._files, folder, f"{_JUDGED}.parquet")
+        if files:
             connection.execute("create schema finance")
             connection.execute(
-                f"create view finance.{_JUDGED} as select * from read_parquet({files})"
+                f"create view finance.{_JUDGED} as select * from read_parquet({_listed(files)})"
             )
 
     def _loaded(self, dataset: str, table: LakeTable, load_ids: Collection[str]) -> str:
