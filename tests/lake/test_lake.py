@@ -131,9 +131,10 @@ def test_shards_loaded_at_once_give_the_tables_of_one_run(
     # How a reading was interrupted stands in the stretches that were read before.
     for rows in (found, whole):
         del rows["created_stretches"]
-        # An account that had been read before the kill is read twice, and each reading is kept.
-        for table in ("account_syncs", "balances"):
-            rows[table] = sorted(set(rows[table]), key=repr)
+        # An account that had been read before the kill is read twice: each reading is kept, and
+        # says what it had to read.
+        rows["account_syncs"] = sorted({row[:2] for row in rows["account_syncs"]})
+        rows["balances"] = sorted(set(rows["balances"]))
     assert found == whole
     folders = {path.name for path in lake.glob("stripe/account_syncs/*")}
     assert folders <= {f"shard={number}-of-{SHARDS}" for number in range(1, SHARDS + 1)}
