@@ -11,6 +11,7 @@ says of each key.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -21,7 +22,7 @@ from typing import Any, ClassVar
 import duckdb
 
 from loader.duckdb_files import literal
-from loader.lake_files import found, is_local, lake_files, reaching, shown
+from loader.lake_files import is_local, lake_files, matching_paths, reaching, shown
 from loader.lake_tables import DATASETS, LakeTable, newest_rows, sql_columns
 from loader.raw_data import DUCKDB_SETTINGS, RawData
 from loader.settings import Mode, SettingsError
@@ -43,6 +44,9 @@ LATEST = "latest.json"
 
 # What a run has to know of the last one's verdicts.
 _JUDGED = "fct_payout_reconciliation"
+
+# In the name of a load's record; it is when the load began, in seconds since 1970.
+_LOAD_ID = re.compile(r"__(\d+(?:\.\d+)?)\.jsonl$")
 
 # Machines' clocks may differ by so much: which of two loads is newer is told by their clocks.
 _CLOCKS_APART_SECONDS = 10
@@ -82,8 +86,7 @@ class Lake(RawData):
                     connection.execute(f"set {name} = '{value}'")
                 if not is_local(self._files):
                     connection.register_filesystem(self._files)
-                with reaching(self.url):
-                    self._make_views(connection)
+                self._make_views(connection)
                 yield connection
             finally:
                 connection.close()
@@ -175,11 +178,9 @@ class Lake(RawData):
         return "/".join((self.url.rstrip("/"), *parts))
 
     def _refuse_slow_clock(self) -> None:
-        records = found(self._files, self._path("stripe", "_dlt_loads"), "*__*.jsonl")
-        newest = max(
-            (float(record.rsplit("__", 1)[1].removesuffix(".jsonl")) for record in records),
-            default=0.0,
-        )
+        records = matching_paths(self._files, self._path("stripe", "_dlt_loads"), "*.jsonl")
+        load_ids = (_LOAD_ID.search(record) for record in records)
+        newest = max((float(load_id[1]) for load_id in load_ids if load_id), default=0.0)
         behind = newest - time.time()
         if behind > _CLOCKS_APART_SECONDS:
             raise WarehouseError(
@@ -206,7 +207,7 @@ class Lake(RawData):
         """Show the raw tables of each dataset into which anything was ever loaded."""
         for dataset, tables in DATASETS.items():
             connection.execute(f"create schema {dataset}")
-            records = found(self._files, self._path(dataset, "_dlt_loads"), "*.jsonl")
+            records = matching_paths(self._files, self._path(dataset, "_dlt_loads"), "*.jsonl")
             if not records:
                 continue
             # A record that was cut short is of a load that did not end.
@@ -229,7 +230,7 @@ class Lake(RawData):
         """Show what was published last of each payout: a list that does not add up is read anew."""
         latest = self._read(PUBLISHED, LATEST) or {}
         folder = self._path(PUBLISHED, latest.get("version", ""))
-        files = found(self._files, folder, f"{_JUDGED}.parquet")
+        files = matching_paths(self._files, folder, f"{_JUDGED}.parquet")
         if files:
             connection.execute("create schema finance")
             connection.execute(
@@ -258,7 +259,9 @@ class Lake(RawData):
         suffix = f"-of-{self.shard.count}"
         return [
             path
-            for path in found(self._files, self._path(dataset, table.name), "*/*/*.parquet")
+            for path in matching_paths(
+                self._files, self._path(dataset, table.name), "*/*/*.parquet"
+            )
             if path.split("/")[-2].removeprefix("load_id=") in load_ids
             and (
                 (folder := path.split("/")[-3].removeprefix("shard=")) == self.shard.name

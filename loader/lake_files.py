@@ -46,7 +46,7 @@ def reaching(url: str) -> Iterator[None]:
         ) from None
 
 
-def found(files: Any, folder: str, pattern: str) -> list[str]:  # noqa: ANN401 - fsspec is untyped
+def matching_paths(files: Any, folder: str, pattern: str) -> list[str]:  # noqa: ANN401 - fsspec is untyped
     """Answer the paths below a folder that a pattern fits, as the libraries read them."""
     paths: list[str] = files.glob(f"{glob.escape(folder)}/{pattern}")
     return sorted(path if is_local(files) else str(files.unstrip_protocol(path)) for path in paths)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from loader.build import BuildError
 from loader.duckdb_files import literal
 from loader.lake import BUILT
-from loader.lake_files import found, is_local, lake_files
+from loader.lake_files import lake_files, matching_paths, shown
 from loader.lake_tables import DATASETS, LakeTable, newest_rows, sql_columns
 from loader.spark.installed import require_spark
 
@@ -130,7 +130,7 @@ class SparkLake:
         if not files.isdir(folder):
             return {}
         names = [table.rstrip("/").rsplit("/", 1)[1] for table in files.ls(folder, detail=False)]
-        return {name: found(files, f"{folder}/{name}", "*.parquet") for name in names}
+        return {name: matching_paths(files, f"{folder}/{name}", "*.parquet") for name in names}
 
     def written(self, schema: str, view: str) -> list[str]:
         """Write what a view of the session shows; answer the parquet files."""
@@ -139,7 +139,7 @@ class SparkLake:
         folder = f"{BUILT}/{schema}.db/{view}"
         rows = SparkSession.active().table(f"{schema}.{view}")
         rows.write.mode("overwrite").parquet(f"{self._location}/{folder}")
-        return found(self._files, f"{self._url}/{folder}", "*.parquet")
+        return matching_paths(self._files, f"{self._url}/{folder}", "*.parquet")
 
     def _begin(self) -> SparkSession:
         self.require()
@@ -180,9 +180,10 @@ class SparkLake:
             BuildError: Spark looks elsewhere than the loader wrote, and would build of nothing.
         """
         rows = spark.sql(f"select load_id, status from {dataset}_files._dlt_loads").collect()
-        if not rows and found(self._files, f"{self._url}/{dataset}/_dlt_loads", "*.jsonl"):
+        if not rows and matching_paths(self._files, f"{self._url}/{dataset}/_dlt_loads", "*.jsonl"):
             raise _unusable(
-                self.master, f"it finds none of what was loaded into {self._location}/{dataset}."
+                self.master,
+                f"it finds none of what was loaded into {shown(self._location)}/{dataset}.",
             )
         return {row.load_id for row in rows if row.status == 0}
 
@@ -199,7 +200,7 @@ class SparkLake:
         # What a load left that did not end is in no partition: it may be half a file.
         loaded = [
             (path.split("/")[-2].removeprefix("shard="), load_id)
-            for path in found(self._files, f"{self._url}/{folder}", "shard=*/load_id=*")
+            for path in matching_paths(self._files, f"{self._url}/{folder}", "shard=*/load_id=*")
             if (load_id := path.rsplit("load_id=", 1)[1]) in load_ids
         ]
         for start in range(0, len(loaded), _PARTITIONS_ADDED):
@@ -231,9 +232,7 @@ class SparkLake:
     @property
     def _location(self) -> str:
         """The lake as Spark is told of it: a bare path could mean the cluster's own file system."""
-        return (
-            f"file://{self._url}" if is_local(self._files) and "://" not in self.url else self._url
-        )
+        return self._url if "://" in self._url else f"file://{self._url}"
 
     @property
     def _files(self) -> Any:  # noqa: ANN401 - fsspec is untyped
