@@ -62,11 +62,9 @@ def parsed_balance(value: str) -> dict[str, Any]:
     Raises:
         ValueError: it is none.
     """
-    parts = _BALANCE_PARTS.match(value)
-    if parts is None:
-        raise _unlike_swift(value)
-    amount = _with_comma(parts[2])
-    return _parsed(_BALANCE, parts[1] + amount) | {"amount": amount}
+    before, amount = _parts(_BALANCE_PARTS, value)
+    amount = _with_comma(amount)
+    return _parsed(_BALANCE, before + amount) | {"amount": amount}
 
 
 def parsed_entry(value: str) -> dict[str, Any]:
@@ -75,12 +73,16 @@ def parsed_entry(value: str) -> dict[str, Any]:
     Raises:
         ValueError: it is none.
     """
-    parts = _ENTRY_PARTS.match(value)
-    if parts is None:
-        raise _unlike_swift(value)
-    days, expected, mark, amount, rest = parts.groups()
+    days, expected, mark, amount, rest = _parts(_ENTRY_PARTS, value)
     found = _parsed(_LINE, days + mark + _with_comma(amount) + rest)
     return found | {"is_expected": bool(expected)}
+
+
+def _parts(pattern: re.Pattern[str], value: str) -> tuple[str, ...]:
+    found = pattern.match(value)
+    if found is None:
+        raise _unlike_swift(value)
+    return found.groups()
 
 
 def _with_comma(amount: str) -> str:
