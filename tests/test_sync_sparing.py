@@ -261,13 +261,16 @@ def test_a_row_of_the_baselines_very_moment_is_not_taken_for_what_was_before(
 ) -> None:
     add_days_of_payouts(stripe, 0, 60)
     stripe.add_transaction("txn_before", JANUARY + 3 * DAY, 12)
+    balance_read_at: list[int] = []
     came: list[str] = []
 
     def hurried(request: Request) -> Answer | None:
         """One row comes right after the first balance, in the same second."""
+        if request.path == "/v1/balance":
+            balance_read_at.append(synced.now())
         if request.path == LISTING and "payout" not in request.query and not came:
             came.append("txn_now")
-            stripe.add_transaction("txn_now", synced.now(), 900)
+            stripe.add_transaction("txn_now", balance_read_at[0], 900)
         return None
 
     stripe.answer = hurried
