@@ -12,23 +12,66 @@
     {{ return(replaced_in_one_transaction('view')) }}
 {% endmaterialization %}
 
+{#
+    A table that goes on from the last build: the hooks, and what the query adds, in one transaction.
+    dbt's own way takes some twenty statements, and writes what is added twice.
+#}
+{% materialization incremental, adapter='duckdb' %}
+    {%- if config.get('incremental_strategy') != 'append' -%}
+        {{ exceptions.raise_compiler_error(this ~ ': rows are only added here (append)') }}
+    {%- endif -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set written = added(target_relation, sql) if is_incremental()
+        else replaced(target_relation, load_cached_relation(this), sql) -%}
+    {% call statement('main') -%}
+        {{ hooks_rendered(pre_hooks) }}
+        {{ written }}
+        {{ hooks_rendered(post_hooks) }}
+    {%- endcall %}
+    {%- do adapter.commit() -%}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{#
+    Rows added to a table. What it has no column for is refused (`on_schema_change: fail`), or left
+    out of a history that an earlier version began.
+#}
+{% macro added(relation, sql) %}
+    {%- if config.get('on_schema_change') == 'fail' -%}
+        insert into {{ relation }} by name ({{ sql }});
+    {%- else -%}
+        {%- set columns = adapter.get_columns_in_relation(relation)
+            | map(attribute='quoted') | join(', ') -%}
+        insert into {{ relation }} ({{ columns }}) select {{ columns }} from ({{ sql }});
+    {%- endif -%}
+{% endmacro %}
+
+{% macro hooks_rendered(hooks) %}
+    {%- for hook in hooks -%}
+        {{ render(hook.sql) }}
+    {%- endfor -%}
+{% endmacro %}
+
 {% macro replaced_in_one_transaction(kind) %}
     {%- if pre_hooks or post_hooks -%}
         {{ exceptions.raise_compiler_error(kind ~ ' ' ~ this ~ ': hooks are not run here') }}
     {%- endif -%}
-    {%- set existing_relation = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type=kind) -%}
     {% call statement('main', auto_begin=False) -%}
         begin transaction;
-        {% if existing_relation is not none -%}
-            drop {{ existing_relation.type }} if exists {{ existing_relation }};
-        {%- endif %}
-        {{ get_create_view_as_sql(target_relation, sql) if kind == 'view'
-            else create_table_as(False, target_relation, sql) }};
-        {{ described(target_relation) }}
+        {{ replaced(target_relation, load_cached_relation(this), sql) }}
         commit;
     {%- endcall %}
     {{ return({'relations': [target_relation]}) }}
+{% endmacro %}
+
+{% macro replaced(relation, existing_relation, sql) %}
+    {%- if existing_relation is not none %}
+        drop {{ existing_relation.type }} if exists {{ existing_relation }};
+    {%- endif %}
+    {{ get_create_view_as_sql(relation, sql) if relation.is_view
+        else create_table_as(False, relation, sql) }};
+    {{ described(relation) }}
 {% endmacro %}
 
 {# dbt's own persist_docs asks for the columns first, which the contract of a model has fixed. #}

@@ -13,12 +13,12 @@ import pytest
 
 from loader.build import BuildError
 from loader.engine import dbt_project_of
-from loader.job import Job, JobOptions
-from loader.run_record import RunRecord
-from loader.settings import Engine, Settings
+from loader.job import Job
+from loader.settings import Engine
 from tests.commands import tieout
 from tests.runs import AS_OF, Quiet, published_tables, reconcile, rows, settings_for
 from tests.spark.cluster import Cluster, free_port
+from tests.spark.conftest import Prepared
 
 COLUMNS = (
     "select table_name, column_name, data_type, is_nullable, comment from duckdb_columns() "
@@ -26,14 +26,10 @@ COLUMNS = (
 )
 
 
-def on_spark(folder: Path, spark: Cluster) -> Settings:
-    return settings_for(folder, AS_OF, engine=Engine.SPARK, spark_master=spark.master)
-
-
 def test_clean_data_though_a_worker_is_killed_in_the_build(
-    spark: Cluster, on_duckdb: dict[bool, tuple[Settings, RunRecord]], tmp_path: Path
+    spark: Cluster, prepared: Prepared, tmp_path: Path
 ) -> None:
-    settings = on_spark(tmp_path, spark)
+    settings = settings_for(tmp_path, AS_OF, engine=Engine.SPARK, spark_master=spark.master)
     built = Path(settings.lake, "built/intermediate.db")
 
     def kill_a_worker() -> None:
@@ -45,7 +41,7 @@ def test_clean_data_though_a_worker_is_killed_in_the_build(
     killing.start()
     record = reconcile(settings)
     killing.join()
-    duckdb, its_record = on_duckdb[False]
+    duckdb, its_record = prepared.on_duckdb[False]
     assert (record.exit_code, record.failed_tests) == (0, its_record.failed_tests)
     assert published_tables(settings.published_path) == published_tables(duckdb.published_path)
     assert rows(settings.published_path, COLUMNS) == rows(duckdb.published_path, COLUMNS)
@@ -59,14 +55,9 @@ def test_clean_data_though_a_worker_is_killed_in_the_build(
         )
 
 
-def test_planted_faults_are_told_alike_and_unit_tests_hold(
-    spark: Cluster, on_duckdb: dict[bool, tuple[Settings, RunRecord]], tmp_path: Path
-) -> None:
-    settings = on_spark(tmp_path, spark)
-    job, project = Job(settings, Quiet()), dbt_project_of(settings)
-    options = JobOptions(broken=True)
-    job.sync(options)
-    job.sync_bank(options)
+def test_planted_faults_are_told_alike_and_unit_tests_hold(prepared: Prepared) -> None:
+    settings = prepared.faults_loaded
+    project = dbt_project_of(settings)
     leave_half_a_load(Path(settings.lake))
     with project.session():
         project.run_models()
@@ -79,7 +70,7 @@ def test_planted_faults_are_told_alike_and_unit_tests_hold(
     Job(tomorrow, Quiet()).publish()
     latest = json.loads(Path(settings.lake, "published/latest.json").read_text())
     assert latest["as_of"] == AS_OF.isoformat()
-    duckdb, its_record = on_duckdb[True]
+    duckdb, its_record = prepared.on_duckdb[True]
     assert failed
     assert sorted((test.name, test.failures) for test in failed) == sorted(
         (test["test"], test["failures"]) for test in its_record.failed_tests
@@ -97,8 +88,8 @@ def leave_half_a_load(lake: Path) -> None:
         (folder / "1.parquet").write_bytes(b"half a file")
 
 
-def test_a_lake_of_which_spark_sees_nothing_is_refused(spark: Cluster, tmp_path: Path) -> None:
-    settings = on_spark(tmp_path, spark)
+def test_a_lake_of_which_spark_sees_nothing_is_refused(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, AS_OF, engine=Engine.SPARK, spark_master="local[1]")
     loads = Path(settings.lake, "stripe/_dlt_loads")
     loads.mkdir(parents=True)
     (loads / "1.jsonl").touch()

@@ -13,6 +13,10 @@
 
 {% else %}
 
+    -- Its parts are filtered where it is read: an import that stands for several reads would be
+    -- held in memory as a whole.
+    {% set built = last_built('int_balance_transactions_attributed') %}
+
     with
 
     payout_transactions as (
@@ -36,12 +40,6 @@
     fingerprinted as (
 
         select * from {{ ref('int_raw_rows_fingerprinted') }}
-
-    ),
-
-    built as (
-
-        select * from {{ last_built('int_balance_transactions_attributed') }}
 
     ),
 
@@ -86,7 +84,7 @@
         select distinct
             account_id,
             balance_transaction_id
-        from built
+        from {{ built }}
         where is_payout_own_row
 
     ),
@@ -128,7 +126,7 @@
         select
             built.account_id,
             built.balance_transaction_id
-        from built
+        from {{ built }} as built
         inner join lists_changed
             on
                 built.account_id = lists_changed.account_id
@@ -141,7 +139,7 @@
         select
             built.account_id,
             built.balance_transaction_id
-        from built
+        from {{ built }} as built
         inner join days_changed
             on
                 built.account_id = days_changed.account_id
@@ -156,7 +154,7 @@
         select
             account_id,
             balance_transaction_id
-        from built
+        from {{ built }}
         where is_listed_otherwise
 
     ),
@@ -181,7 +179,7 @@
         select
             account_id,
             balance_transaction_id
-        from built
+        from {{ built }}
         where is_available != (available_on_date <= {{ as_of_date() }})
 
     ),
@@ -191,7 +189,7 @@
         select
             built.account_id,
             built.balance_transaction_id
-        from built
+        from {{ built }} as built
         left join payouts_by_currency
             on
                 built.account_id = payouts_by_currency.account_id

@@ -4,6 +4,8 @@
 -- whoever reads lists can read the ledger instead.
 {{ config(materialized='view') }}
 {% set is_partial = builds_changes_only() %}
+{% set all_by_created = ref('stg_stripe__balance_transactions') %}
+{% set all_by_payouts = ref('stg_stripe__payout_transactions') %}
 
 with
 
@@ -15,7 +17,7 @@ changed as (
 
 listed_by_created as (
 
-    select * from {{ ref('stg_stripe__balance_transactions') }} as listed
+    select * from {{ all_by_created }} as listed
     {% if is_partial %}
         where {{ is_among('changed', 'listed') }}
     {% endif %}
@@ -24,23 +26,21 @@ listed_by_created as (
 
 listed_by_payouts as (
 
-    select * from {{ ref('stg_stripe__payout_transactions') }} as listed
+    select * from {{ all_by_payouts }} as listed
     {% if is_partial %}
         where {{ is_among('changed', 'listed') }}
     {% endif %}
 
 ),
 
--- What is looked at twice is asked for twice: kept whole in between, it would fill the memory.
+-- What is looked at twice is asked for twice: all rows, kept whole in between, would fill the
+-- memory. Those that changed are few.
 keys_by_created as (
 
     select
         account_id,
         balance_transaction_id
-    from {{ ref('stg_stripe__balance_transactions') }} as listed
-    {% if is_partial %}
-        where {{ is_among('changed', 'listed') }}
-    {% endif %}
+    from {{ 'listed_by_created' if is_partial else all_by_created }}
 
 ),
 
@@ -49,10 +49,7 @@ keys_by_payouts as (
     select
         account_id,
         balance_transaction_id
-    from {{ ref('stg_stripe__payout_transactions') }} as listed
-    {% if is_partial %}
-        where {{ is_among('changed', 'listed') }}
-    {% endif %}
+    from {{ 'listed_by_payouts' if is_partial else all_by_payouts }}
 
 ),
 
@@ -101,7 +98,7 @@ listed_several_times as (
 copies as (
 
     select listed.*
-    from {{ ref('stg_stripe__payout_transactions') }} as listed
+    from {{ 'listed_by_payouts' if is_partial else all_by_payouts }} as listed
     inner join listed_several_times as several
         on
             listed.account_id = several.account_id

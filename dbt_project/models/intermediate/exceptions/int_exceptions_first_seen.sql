@@ -1,6 +1,6 @@
 -- When each exception was first seen. Grows with every run and is never rebuilt: what was seen
 -- before can't be computed again.
-{{ config(materialized='incremental', unique_key='exception_id', full_refresh=false) }}
+{{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
 
 with
 

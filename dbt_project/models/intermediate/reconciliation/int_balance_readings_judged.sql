@@ -1,11 +1,6 @@
 -- What was said of each reading of a balance when it was read. Grows with every run and is never
 -- rebuilt: Stripe has no balance of the past.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    unique_key=['account_id', 'currency', 'read_at'],
-    full_refresh=false,
-) }}
+{{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
 
 with
 

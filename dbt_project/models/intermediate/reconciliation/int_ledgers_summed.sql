@@ -4,13 +4,10 @@
 -- The balance is read before the rows, so rows that came in between are not in it. Clocks agree to
 -- a second or so: the rows of that moment are the newest, and the sum may do without as many of
 -- them, newest first, as make it agree with what Stripe states.
+--
+-- The ledger is filtered where it is read: an import that stands for several reads would be held in
+-- memory as a whole.
 with
-
-ledger as (
-
-    select * from {{ ref('int_balance_transactions_attributed') }}
-
-),
 
 accounts_read as (
 
@@ -24,18 +21,13 @@ balances as (
 
 ),
 
-counted as (
+sums as (
 
     select
         ledger.account_id,
         ledger.currency,
-        ledger.balance_transaction_id,
-        ledger.net_amount_minor,
-        ledger.created_at,
-        ledger.created_at >= {{ seconds_after('accounts_read.balance_read_at', -2) }}
-        and ledger.created_at <= {{ seconds_after('accounts_read.balance_read_at', 1) }}
-            as is_of_that_moment
-    from ledger
+        cast(sum(ledger.net_amount_minor) as bigint) as ledger_amount_minor
+    from {{ ref('int_balance_transactions_attributed') }} as ledger
     inner join accounts_read on ledger.account_id = accounts_read.account_id
     where
         ledger.balance_type = 'payments'
@@ -45,17 +37,25 @@ counted as (
             -- dated later than they were read: by another clock, so nothing follows from it
             or ledger.created_at > {{ seconds_after('accounts_read.finished_at', 1) }}
         )
+    group by ledger.account_id, ledger.currency
 
 ),
 
-sums as (
+newest as (
 
     select
-        account_id,
-        currency,
-        cast(sum(net_amount_minor) as bigint) as ledger_amount_minor
-    from counted
-    group by account_id, currency
+        ledger.account_id,
+        ledger.currency,
+        ledger.balance_transaction_id,
+        ledger.net_amount_minor,
+        ledger.created_at
+    from {{ ref('int_balance_transactions_attributed') }} as ledger
+    inner join accounts_read on ledger.account_id = accounts_read.account_id
+    where
+        ledger.balance_type = 'payments'
+        and ledger.created_at >= coalesce(accounts_read.history_from_at, ledger.created_at)
+        and ledger.created_at >= {{ seconds_after('accounts_read.balance_read_at', -2) }}
+        and ledger.created_at <= {{ seconds_after('accounts_read.balance_read_at', 1) }}
 
 ),
 
@@ -109,8 +109,7 @@ newest_left_out as (
             order by created_at desc, balance_transaction_id desc
             rows between unbounded preceding and current row
         ) as bigint) as left_out_amount_minor
-    from counted
-    where is_of_that_moment
+    from newest
 
 ),
 

@@ -1,5 +1,8 @@
 -- What moved the balance between a payout that Stripe does not itemise and the one before it. That
 -- is what there was to pay out; which of it was paid out nobody can say.
+--
+-- The ledger is filtered where it is read: an import that stands for several reads would be held in
+-- memory as a whole.
 with
 
 payouts as (
@@ -8,9 +11,10 @@ payouts as (
 
 ),
 
-ledger as (
+payout_own_rows as (
 
     select * from {{ ref('int_balance_transactions_attributed') }}
+    where is_payout_own_row
 
 ),
 
@@ -44,13 +48,13 @@ own_rows as (
     select
         manual_payouts.account_id,
         manual_payouts.payout_id,
-        ledger.balance_transaction_id,
-        ledger.net_amount_minor
+        payout_own_rows.balance_transaction_id,
+        payout_own_rows.net_amount_minor
     from manual_payouts
-    inner join ledger
+    inner join payout_own_rows
         on
-            manual_payouts.account_id = ledger.account_id
-            and manual_payouts.balance_transaction_id = ledger.balance_transaction_id
+            manual_payouts.account_id = payout_own_rows.account_id
+            and manual_payouts.balance_transaction_id = payout_own_rows.balance_transaction_id
 
 ),
 
@@ -64,7 +68,7 @@ moved as (
         cast(sum(ledger.fee_amount_minor) as bigint) as fee_amount_minor,
         cast(sum(ledger.net_amount_minor) as bigint) as net_amount_minor
     from manual_payouts
-    inner join ledger
+    inner join {{ ref('int_balance_transactions_attributed') }} as ledger
         on
             manual_payouts.account_id = ledger.account_id
             and manual_payouts.currency = ledger.currency

@@ -1,6 +1,9 @@
 -- Whether the row that takes each payout off the balance is there once and right. A payout that is
 -- still pending may not name one yet, and nobody has looked for it where the account was never read
 -- to its end.
+--
+-- The ledger is filtered where it is read: an import that stands for several reads would be held in
+-- memory as a whole.
 with
 
 payouts as (
@@ -9,9 +12,10 @@ payouts as (
 
 ),
 
-ledger as (
+own_rows as (
 
     select * from {{ ref('int_balance_transactions_attributed') }}
+    where is_payout_own_row
 
 ),
 
@@ -27,7 +31,7 @@ rows_naming_payout as (
         account_id,
         source_object_id as payout_id,
         count(*) as row_count
-    from ledger
+    from {{ ref('int_balance_transactions_attributed') }}
     where type = 'payout'
     group by account_id, source_object_id
 
@@ -36,10 +40,10 @@ rows_naming_payout as (
 select
     payouts.account_id,
     payouts.payout_id,
-    ledger.gross_amount_minor as own_row_gross_amount_minor,
-    ledger.fee_amount_minor as own_row_fee_amount_minor,
-    ledger.currency as own_row_currency,
-    ledger.source_object_id as own_row_source_object_id,
+    own_rows.gross_amount_minor as own_row_gross_amount_minor,
+    own_rows.fee_amount_minor as own_row_fee_amount_minor,
+    own_rows.currency as own_row_currency,
+    own_rows.source_object_id as own_row_source_object_id,
     coalesce(rows_naming_payout.row_count, 0) as own_row_count,
     case
         when
@@ -48,23 +52,23 @@ select
             and payouts.stripe_reconciliation_status != 'completed'
             then 'not_yet'
         when
-            ledger.balance_transaction_id is null
+            own_rows.balance_transaction_id is null
             and accounts_read.transactions_listed_at is null
             then 'not_yet'
-        when ledger.balance_transaction_id is null then 'missing'
+        when own_rows.balance_transaction_id is null then 'missing'
         when
-            ledger.gross_amount_minor = -payouts.payout_amount_minor
-            and ledger.currency = payouts.currency
-            and ledger.source_object_id = payouts.payout_id
+            own_rows.gross_amount_minor = -payouts.payout_amount_minor
+            and own_rows.currency = payouts.currency
+            and own_rows.source_object_id = payouts.payout_id
             and coalesce(rows_naming_payout.row_count, 0) <= 1
             then 'right'
         else 'mismatched'
     end as own_row_status
 from payouts
-left join ledger
+left join own_rows
     on
-        payouts.account_id = ledger.account_id
-        and payouts.balance_transaction_id = ledger.balance_transaction_id
+        payouts.account_id = own_rows.account_id
+        and payouts.balance_transaction_id = own_rows.balance_transaction_id
 left join accounts_read on payouts.account_id = accounts_read.account_id
 left join rows_naming_payout
     on

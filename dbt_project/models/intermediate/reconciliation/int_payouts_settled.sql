@@ -1,4 +1,7 @@
 -- What became of each payout's money: on its way, paid, given back, sent again.
+--
+-- The ledger is filtered where it is read: an import that stands for several reads would be held in
+-- memory as a whole.
 with
 
 payouts as (
@@ -7,9 +10,10 @@ payouts as (
 
 ),
 
-ledger as (
+rows_of_returns as (
 
     select * from {{ ref('int_balance_transactions_attributed') }}
+    where type in ('payout_failure', 'payout_cancel')
 
 ),
 
@@ -38,7 +42,7 @@ return_candidates as (
         ledger.created_at,
         ledger.payout_id as settled_in_payout_id
     from returnable_payouts
-    inner join ledger
+    inner join {{ ref('int_balance_transactions_attributed') }} as ledger
         on
             returnable_payouts.account_id = ledger.account_id
             and returnable_payouts.failure_balance_transaction_id
@@ -49,20 +53,18 @@ return_candidates as (
     select
         returnable_payouts.account_id,
         returnable_payouts.payout_id,
-        ledger.balance_transaction_id,
-        ledger.gross_amount_minor,
-        ledger.currency,
-        ledger.source_object_id,
-        ledger.created_at,
-        ledger.payout_id as settled_in_payout_id
+        rows_of_returns.balance_transaction_id,
+        rows_of_returns.gross_amount_minor,
+        rows_of_returns.currency,
+        rows_of_returns.source_object_id,
+        rows_of_returns.created_at,
+        rows_of_returns.payout_id as settled_in_payout_id
     from returnable_payouts
-    inner join ledger
+    inner join rows_of_returns
         on
-            returnable_payouts.account_id = ledger.account_id
-            and returnable_payouts.payout_id = ledger.source_object_id
-    where
-        returnable_payouts.failure_balance_transaction_id is null
-        and ledger.type in ('payout_failure', 'payout_cancel')
+            returnable_payouts.account_id = rows_of_returns.account_id
+            and returnable_payouts.payout_id = rows_of_returns.source_object_id
+    where returnable_payouts.failure_balance_transaction_id is null
 
 ),
 
@@ -87,11 +89,10 @@ returns_counted as (
         returnable_payouts.payout_id,
         count(*) as return_row_count
     from returnable_payouts
-    inner join ledger
+    inner join rows_of_returns
         on
-            returnable_payouts.account_id = ledger.account_id
-            and returnable_payouts.payout_id = ledger.source_object_id
-    where ledger.type in ('payout_failure', 'payout_cancel')
+            returnable_payouts.account_id = rows_of_returns.account_id
+            and returnable_payouts.payout_id = rows_of_returns.source_object_id
     group by returnable_payouts.account_id, returnable_payouts.payout_id
 
 ),

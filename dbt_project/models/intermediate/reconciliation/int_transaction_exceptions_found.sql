@@ -2,13 +2,36 @@
 -- payout is told but is no part of the id: the transaction may be settled later.
 --
 -- What is large is filtered where it is read: an import that stands for several reads would be held
--- in memory as a whole.
+-- in memory as a whole. Lists are looked through only where their sums say that something is wrong.
 with
 
-listed_with_finding as (
+payouts_with_findings as (
 
-    select * from {{ ref('int_payout_transactions_checked') }}
-    where is_in_two_payouts or is_orphan or is_of_another_currency or is_different_in_ledger
+    select * from {{ ref('int_payouts_summed') }}
+    where
+        in_two_payouts_count > 0
+        or other_currency_count > 0
+        or different_count > 0
+        or orphan_count > 0
+
+),
+
+compared as (
+
+    select * from {{ ref('int_payout_transactions_compared') }}
+    where (account_id, payout_id) in (select account_id, payout_id from payouts_with_findings)
+
+),
+
+listings as (
+
+    select * from {{ ref('stg_stripe__payout_listings') }}
+
+),
+
+accounts_read as (
+
+    select * from {{ ref('int_accounts_read') }}
 
 ),
 
@@ -36,6 +59,18 @@ currencies as (
 
 ),
 
+payouts_read as (
+
+    {{ payouts_read('payouts', 'listings', 'accounts_read') }}
+
+),
+
+listed as (
+
+    {{ list_rows_checked('compared', 'payouts_read') }}
+
+),
+
 transaction_in_two_payouts as (
 
     select
@@ -49,7 +84,7 @@ transaction_in_two_payouts as (
         'error' as severity,
         'is listed in this payout and in another one too: it can be paid out only once'
             as finding
-    from listed_with_finding
+    from listed
     where is_in_two_payouts
 
 ),
@@ -66,7 +101,7 @@ orphan_payout_transaction as (
         'orphan_payout_transaction' as exception_type,
         'error' as severity,
         'is listed in this payout but is not among the account''s transactions' as finding
-    from listed_with_finding
+    from listed
     where is_orphan
 
 ),
@@ -83,7 +118,7 @@ currency_mismatch as (
         'currency_mismatch' as exception_type,
         'error' as severity,
         'is listed in a payout in ' || upper(payout_currency) as finding
-    from listed_with_finding
+    from listed
     where is_of_another_currency
 
 ),
@@ -103,7 +138,7 @@ component_differs as (
         || ' in the payout''s list and ' || {{ amounts_text('ledger_') }}
         || ' among the account''s transactions: the two must agree, and gross less fee must be net'
             as finding
-    from listed_with_finding
+    from listed
     where is_different_in_ledger
 
 ),
@@ -137,6 +172,28 @@ not_adding_up as (
 
 ),
 
+kinds as (
+
+    select distinct
+        type,
+        reporting_category
+    from {{ ref('int_balance_transactions_attributed') }}
+
+),
+
+unknown_kinds as (
+
+    select
+        kinds.type,
+        kinds.reporting_category
+    from kinds
+    left join known_types on kinds.type = known_types.type
+    left join known_categories
+        on kinds.reporting_category = known_categories.reporting_category
+    where known_types.type is null or known_categories.reporting_category is null
+
+),
+
 unknown_category as (
 
     select
@@ -151,10 +208,10 @@ unknown_category as (
         'is of a kind that Stripe does not document: type ' || ledger.type
         || ', reporting category ' || ledger.reporting_category as finding
     from {{ ref('int_balance_transactions_attributed') }} as ledger
-    left join known_types on ledger.type = known_types.type
-    left join known_categories
-        on ledger.reporting_category = known_categories.reporting_category
-    where known_types.type is null or known_categories.reporting_category is null
+    inner join unknown_kinds
+        on
+            ledger.type is not distinct from unknown_kinds.type
+            and ledger.reporting_category = unknown_kinds.reporting_category
 
 ),
 

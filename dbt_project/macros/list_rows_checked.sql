@@ -1,0 +1,63 @@
+{# Each payout, with what tells whether rows of its list should be in the ledger. #}
+{% macro payouts_read(payouts, listings, accounts_read) -%}
+    select
+        {{ payouts }}.account_id,
+        {{ payouts }}.payout_id,
+        {{ payouts }}.currency,
+        {{ listings }}.listed_at,
+        {{ accounts_read }}.created_from_at,
+        {{ accounts_read }}.transactions_listed_at
+    from {{ payouts }}
+    left join {{ listings }}
+        on
+            {{ payouts }}.account_id = {{ listings }}.account_id
+            and {{ payouts }}.payout_id = {{ listings }}.payout_id
+    left join {{ accounts_read }} on {{ payouts }}.account_id = {{ accounts_read }}.account_id
+{%- endmacro %}
+
+{#
+    Rows of payouts' lists beside the ledger's copy of them, with what is wrong with each. A row is an
+    orphan if the account's transactions were listed after it and do not hold it. One join, with
+    `payouts_read`, in place of three with all rows of all lists.
+#}
+{% macro list_rows_checked(compared, payouts_read) -%}
+    select
+        {{ compared }}.account_id,
+        {{ compared }}.payout_id,
+        {{ compared }}.balance_transaction_id,
+        {{ compared }}.is_left_out,
+        {{ compared }}.type,
+        {{ compared }}.reporting_category,
+        {{ compared }}.currency,
+        {{ compared }}.gross_amount_minor,
+        {{ compared }}.fee_amount_minor,
+        {{ compared }}.net_amount_minor,
+        {{ payouts_read }}.currency as payout_currency,
+        {{ compared }}.ledger_currency,
+        {{ compared }}.ledger_gross_amount_minor,
+        {{ compared }}.ledger_fee_amount_minor,
+        {{ compared }}.ledger_net_amount_minor,
+        {{ compared }}.is_listed_otherwise,
+        not {{ compared }}.is_left_out and {{ compared }}.attribution_status = 'in_two_payouts'
+            as is_in_two_payouts,
+        not {{ compared }}.is_left_out and {{ compared }}.currency != {{ payouts_read }}.currency
+            as is_of_another_currency,
+        {{ compared }}.gross_amount_minor - {{ compared }}.fee_amount_minor
+        != {{ compared }}.net_amount_minor
+        or {{ compared }}.gross_amount_minor != {{ compared }}.ledger_gross_amount_minor
+        or {{ compared }}.fee_amount_minor != {{ compared }}.ledger_fee_amount_minor
+        or {{ compared }}.net_amount_minor != {{ compared }}.ledger_net_amount_minor
+        or {{ compared }}.currency != {{ compared }}.ledger_currency as is_different_in_ledger,
+        coalesce(
+            not {{ compared }}.is_listed_by_created
+            and {{ compared }}.created_at
+            >= coalesce({{ payouts_read }}.created_from_at, {{ compared }}.created_at)
+            and {{ payouts_read }}.listed_at <= {{ payouts_read }}.transactions_listed_at,
+            false
+        ) as is_orphan
+    from {{ compared }}
+    inner join {{ payouts_read }}
+        on
+            {{ compared }}.account_id = {{ payouts_read }}.account_id
+            and {{ compared }}.payout_id = {{ payouts_read }}.payout_id
+{%- endmacro %}
