@@ -157,6 +157,16 @@ def test_published_models_have_contracts_and_inner_ones_are_private(models: list
     assert names([m for m in inner if m["access"] != "private"]) == []
 
 
+def test_tables_that_go_on_are_only_added_to_and_others_have_no_hooks(models: list[Node]) -> None:
+    """Tieout's own materializations do no more, and refuse the rest."""
+    going_on = [m for m in models if m["config"]["materialized"] == "incremental"]
+    assert going_on
+    assert names([m for m in going_on if m["config"]["incremental_strategy"] != "append"]) == []
+    others = [m for m in models if m not in going_on]
+    hooks = [m for m in others if m["config"]["pre-hook"] or m["config"]["post-hook"]]
+    assert names(hooks) == []
+
+
 def test_every_published_model_is_used_by_somebody(
     manifest: dict[str, Any], models: list[Node]
 ) -> None:

@@ -18,8 +18,14 @@ payouts_with_findings as (
 
 compared as (
 
-    select * from {{ ref('int_payout_transactions_compared') }}
-    where (account_id, payout_id) in (select account_id, payout_id from payouts_with_findings)
+    select compared.*
+    from {{ ref('int_payout_transactions_compared') }} as compared
+    where (compared.account_id, compared.payout_id) in (
+        select
+            payouts_with_findings.account_id,
+            payouts_with_findings.payout_id
+        from payouts_with_findings
+    )
 
 ),
 
