@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from loader.build import DbtProject, models_version
 from loader.run_record import RunRecord
 from loader.settings import Settings, silence_telemetry
 from tests.first_run import FirstRun, run_first
-from tests.runs import AS_OF, reconcile, settings_for
+from tests.runs import AS_OF, read_once, reconcile, settings_for
 from tests.small_stripe import SmallStripe
 from tests.synced import Synced
 
@@ -23,13 +20,7 @@ silence_telemetry()
 def _dbt_project_is_read_once(pytestconfig: pytest.Config) -> None:
     """Let each folder of a test begin with what dbt made of the project: reading it takes 5 s."""
     folder = pytestconfig.cache.mkdir("dbt")
-    read = folder / models_version() / "partial_parse.msgpack"
-    with FileLock(folder / "lock"):
-        if not read.exists():
-            shutil.rmtree(folder / "reading", ignore_errors=True)
-            DbtProject(folder / "warehouse.duckdb", folder / "reading", AS_OF).invoke("parse")
-            (folder / "reading").rename(read.parent)
-    os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(read)
+    os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(read_once(folder))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from filelock import FileLock
 
+from loader.build import DbtProject, models_version
 from loader.job import Job, JobOptions
 from loader.run_record import RunRecord
 from loader.settings import Settings
@@ -59,6 +61,17 @@ def settings_for(data_dir: Path, as_of: datetime, **values: Any) -> Settings:  #
 
 def reconcile(settings: Settings, *, broken: bool = False, full: bool = False) -> RunRecord:
     return Job(settings, Quiet()).reconcile(JobOptions(broken=broken, full=full))
+
+
+def read_once(folder: Path) -> Path:
+    """Answer the file of what dbt makes of the project, which stays in the folder."""
+    read = folder / models_version() / "partial_parse.msgpack"
+    with FileLock(folder / "lock"):
+        if not read.exists():
+            shutil.rmtree(folder / "reading", ignore_errors=True)
+            DbtProject(folder / "warehouse.duckdb", folder / "reading", AS_OF).invoke("parse")
+            (folder / "reading").rename(read.parent)
+    return read
 
 
 def copy_of(run: tuple[Settings, RunRecord], folder: Path) -> tuple[Settings, RunRecord]:

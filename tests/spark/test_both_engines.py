@@ -18,7 +18,7 @@ from loader.settings import Engine
 from tests.commands import tieout
 from tests.runs import AS_OF, Quiet, published_tables, reconcile, rows, settings_for
 from tests.spark.cluster import Cluster, free_port
-from tests.spark.conftest import Prepared
+from tests.spark.preparing import Prepared
 
 COLUMNS = (
     "select table_name, column_name, data_type, is_nullable, comment from duckdb_columns() "
@@ -55,8 +55,10 @@ def test_clean_data_though_a_worker_is_killed_in_the_build(
         )
 
 
-def test_planted_faults_are_told_alike_and_unit_tests_hold(prepared: Prepared) -> None:
-    settings = prepared.faults_loaded
+def test_planted_faults_are_told_alike_and_unit_tests_hold(
+    spark: Cluster, prepared: Prepared
+) -> None:
+    settings = prepared.faults_loaded.model_copy(update={"spark_master": spark.master})
     project = dbt_project_of(settings)
     leave_half_a_load(Path(settings.lake))
     with project.session():
