@@ -38,11 +38,17 @@
 #}
 {% macro added(relation, sql) %}
     {%- if config.get('on_schema_change') == 'fail' -%}
-        insert into {{ relation }} by name ({{ sql }});
+        insert into {{ relation }} by name (
+            {{ sql }}
+        );
     {%- else -%}
         {%- set columns = adapter.get_columns_in_relation(relation)
             | map(attribute='quoted') | join(', ') -%}
-        insert into {{ relation }} ({{ columns }}) select {{ columns }} from ({{ sql }});
+        insert into {{ relation }} ({{ columns }})
+        select {{ columns }}
+        from (
+            {{ sql }}
+        );
     {%- endif -%}
 {% endmacro %}
 
