@@ -14,43 +14,28 @@
 
 {#
     A table that goes on from the last build: the hooks, and what the query adds, in one transaction.
-    dbt's own way takes some twenty statements, and writes what is added twice.
+    dbt's own way takes some twenty statements, and writes what is added twice. What the table has no
+    column for is refused.
 #}
 {% materialization incremental, adapter='duckdb' %}
     {%- if config.get('incremental_strategy') != 'append' -%}
         {{ exceptions.raise_compiler_error(this ~ ': rows are only added here (append)') }}
     {%- endif -%}
     {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set written = added(target_relation, sql) if is_incremental()
-        else replaced(target_relation, load_cached_relation(this), sql) -%}
     {% call statement('main') -%}
         {{ hooks_rendered(pre_hooks) }}
-        {{ written }}
+        {% if is_incremental() -%}
+            insert into {{ target_relation }} by name (
+                {{ sql }}
+            );
+        {%- else -%}
+            {{ replaced(target_relation, load_cached_relation(this), sql) }}
+        {%- endif %}
         {{ hooks_rendered(post_hooks) }}
     {%- endcall %}
     {%- do adapter.commit() -%}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
-
-{#
-    Rows added to a table. What it has no column for is refused (`on_schema_change: fail`), or left
-    out of a history that an earlier version began.
-#}
-{% macro added(relation, sql) %}
-    {%- if config.get('on_schema_change') == 'fail' -%}
-        insert into {{ relation }} by name (
-            {{ sql }}
-        );
-    {%- else -%}
-        {%- set columns = adapter.get_columns_in_relation(relation)
-            | map(attribute='quoted') | join(', ') -%}
-        insert into {{ relation }} ({{ columns }})
-        select {{ columns }}
-        from (
-            {{ sql }}
-        );
-    {%- endif -%}
-{% endmacro %}
 
 {% macro hooks_rendered(hooks) %}
     {%- for hook in hooks -%}

@@ -216,7 +216,7 @@ unknown_category as (
     from {{ ref('int_balance_transactions_attributed') }} as ledger
     inner join unknown_kinds
         on
-            ledger.type is not distinct from unknown_kinds.type
+            ledger.type = unknown_kinds.type
             and ledger.reporting_category = unknown_kinds.reporting_category
 
 ),
