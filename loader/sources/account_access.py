@@ -123,7 +123,11 @@ class AccountAccess:
 
     def now(self) -> int:
         """Answer the time by Stripe's clock, as far as it is known (epoch seconds)."""
-        return int(time.time() + (self.client.clock_offset or 0))
+        return self.by_stripes_clock(time.time())
+
+    def by_stripes_clock(self, local: float) -> int:
+        """Answer what Stripe's clock says at a Unix time of this machine, as far as is known."""
+        return int(local + (self.client.clock_offset or 0))
 
 
 def pages_for(rows: int) -> int:

@@ -37,6 +37,10 @@ ROWS_COVERED = 25
 # What lists cover is listed by `created` too, to compare the copies, where it adds only so much.
 SHARE_FOR_COMPARISON = 0.03
 
+# A row is of a balance's moment up to two seconds before its answer came (`loader.loose_ends`).
+# Both times are whole seconds, the clocks agree to within half of one: so long may an answer take.
+MOMENT_SECONDS = 1.5
+
 # Stripe opened to the public in September 2011.
 FIRST_HISTORY = 1_314_835_200
 
@@ -62,6 +66,9 @@ class AccountTransactions:
         self._has_other_balances = False
         self._uncovered_rows = self._covered_rows = 0
         self.balance_read_at: int | None = None
+        """When Stripe answered what the account holds (epoch seconds by Stripe's clock)."""
+        self.is_balances_moment_known = False
+        """Whether the answer came so soon that its moment is known as well as rows' are."""
         self.listed_at: int | None = None
         """When the listing began that tells what there is."""
         self.created_from = history.created_from
@@ -72,11 +79,13 @@ class AccountTransactions:
 
     async def read_balance(self) -> None:
         """Read and keep what Stripe says the account holds."""
-        balance = await self._access.client.get("/v1/balance", account_id=self._access.header)
-        read_at = self._access.now()
+        answer = await self._access.client.get_timed("/v1/balance", account_id=self._access.header)
+        balance, read_at = answer.content, self._access.by_stripes_clock(answer.received_at)
         rows = balance_rows(self._access.account_id, balance, read_at)
         await self._access.keep((BALANCES, rows))
         self.balance_read_at = read_at
+        seconds = answer.received_at - answer.sent_at
+        self.is_balances_moment_known = seconds <= MOMENT_SECONDS
         self._access.floor["/v1/balance"] = 1
         self._balance = {r["currency"]: r["available"] + r["pending"] for r in rows}
         self._has_other_balances = holds_other_balances(balance)

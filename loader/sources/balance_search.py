@@ -78,11 +78,11 @@ class BalanceSearch:
     async def note_opening(self, opening: Mapping[str, int], *, is_certain: bool) -> None:
         """Note what the balance held more than the rows from the start date on.
 
-        Where a row is of the very moment of the balance, nobody knows whether it is in it: both are
-        read again.
+        Where a row is of the very moment of the balance, or the answer took so long that any may
+        be, nobody knows whether it is in it: both are read again.
         """
         self._searches += 1
-        if is_certain:
+        if is_certain and self._transactions.is_balances_moment_known:
             self.opening = dict(opening)
             self.opening_read_at = self._transactions.balance_read_at
         else:

@@ -57,6 +57,16 @@ class StripeAccess:
         return f"StripeAccess(api_base={self.api_base!r})"
 
 
+@dataclass(frozen=True)
+class TimedAnswer:
+    """A JSON object and when it was had, in Unix time by this machine's clock."""
+
+    content: dict[str, Any]
+    sent_at: float
+    """When its request was sent, the last one where it took several."""
+    received_at: float
+
+
 class StripeClient:
     """Reads JSON objects from Stripe, for the platform or for one of its connected accounts.
 
@@ -103,7 +113,16 @@ class StripeClient:
         params: Mapping[str, Any] | None = None,
         account_id: str | None = None,
     ) -> dict[str, Any]:
-        """Answer the JSON object at a path.
+        """Answer the JSON object at a path; see `get_timed`."""
+        return (await self.get_timed(path, params, account_id)).content
+
+    async def get_timed(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        account_id: str | None = None,
+    ) -> TimedAnswer:
+        """Answer the JSON object at a path, and when it was asked for and had.
 
         Args:
             path: such as `/v1/payouts`.
@@ -127,7 +146,7 @@ class StripeClient:
 
     async def _attempt(
         self, endpoint: str, path: str, params: Mapping[str, Any] | None, account_id: str | None
-    ) -> dict[str, Any]:
+    ) -> TimedAnswer:
         async with self._pacing.turn(endpoint) as turn:
             self.requests[endpoint] += 1
             try:
@@ -140,16 +159,16 @@ class StripeClient:
 
     async def _request(
         self, path: str, params: Mapping[str, Any] | None, account_id: str | None
-    ) -> dict[str, Any]:
+    ) -> TimedAnswer:
         answer = await self._sdk.raw_request_async(
             "get", path, **dict(params or {}), stripe_account=account_id
         )
-        content = cast(AnswerHeaders, answer.headers).content
-        if not isinstance(content, dict):
+        headers = cast(AnswerHeaders, answer.headers)
+        if not isinstance(headers.content, dict):
             raise UnexpectedAnswerError(
                 f"{path} answered something that is not a JSON object", account_id=account_id
             )
-        return content
+        return TimedAnswer(headers.content, headers.sent_at, headers.received_at)
 
     def _translate(
         self, error: stripe.StripeError, path: str, account_id: str | None

@@ -35,6 +35,10 @@ class AnswerHeaders(dict[str, str]):
     """Headers by their name in lower case, and beside them the content they came with."""
 
     content: object = None
+    sent_at: float = 0.0
+    """When the request was sent (Unix time here)."""
+    received_at: float = 0.0
+    """When the answer began to come (Unix time here)."""
 
 
 class ForeignAnswerError(stripe.APIError):
@@ -70,7 +74,8 @@ class Transport(stripe.HTTPClient):
             ) as response:
                 status = response.status
                 answered = AnswerHeaders({k.lower(): v for k, v in response.headers.items()})
-                self.clock.heard(answered.get("date"), sent, time.time())
+                answered.sent_at, answered.received_at = sent, time.time()
+                self.clock.heard(answered.get("date"), sent, answered.received_at)
                 body = await response.read()
         except FAULTS as error:
             raise _unanswered(error) from error
