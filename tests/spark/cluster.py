@@ -39,7 +39,12 @@ DEFAULTS = {
     # Most of the time goes into planning some 500 queries, in the driver: it is worth compiling.
     "spark.sql.constraintPropagation.enabled": "false",
     "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:ReservedCodeCacheSize=256m",
-    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+DAEMON_ENVIRONMENT = {
+    "SPARK_DAEMON_MEMORY": "256m",
+    "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 
 
@@ -81,7 +86,7 @@ class Cluster:
         with (self._folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [SPARK_CLASS, f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1", *arguments],
-                env={**os.environ, "SPARK_DAEMON_MEMORY": "256m"},
+                env={**os.environ, **DAEMON_ENVIRONMENT},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

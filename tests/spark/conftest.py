@@ -23,7 +23,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def prepared(
     spark: Cluster, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Prepared:
+) -> Iterator[Prepared]:
     """What is made while the cluster starts."""
     assert spark  # begins first
-    return prepare(tmp_path_factory.mktemp("prepared"), pytestconfig.cache.mkdir("dbt"))
+    folder, cache = tmp_path_factory.mktemp("prepared"), pytestconfig.cache.mkdir("dbt")
+    with prepare(folder, cache) as being_made:
+        yield being_made

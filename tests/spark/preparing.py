@@ -1,9 +1,11 @@
-"""What the tests compare on, made side by side while the cluster starts."""
+"""What the tests compare on, made beside the cluster's start and the first of them."""
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,45 +16,52 @@ from loader.run_record import RunRecord
 from loader.settings import Engine, Settings
 from tests.runs import AS_OF, Quiet, read_once, reconcile, settings_for
 
+Run = tuple[Settings, RunRecord]
+
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the tests compare on."""
+    """What the tests compare on; who asks for it waits until it is made."""
 
-    on_duckdb: dict[bool, tuple[Settings, RunRecord]]
-    """A run over clean data and one over data with faults planted (true)."""
-    faults_loaded: Settings
-    """The lake that the data with faults planted was loaded into, and nothing was built of."""
+    _runs: dict[bool, Future[Run]]
+    _lake: Future[Settings]
+
+    def on_duckdb(self, *, broken: bool) -> Run:
+        """Answer a run over clean data, or over data with faults planted."""
+        return self._runs[broken].result()
+
+    @property
+    def faults_loaded(self) -> Settings:
+        """The lake that the data with faults planted was loaded into, and nothing was built of."""
+        return self._lake.result()
 
 
-def prepare(folder: Path, dbt_cache: Path) -> Prepared:
-    """Make it, and with it what dbt reads of the project: 5 s for each engine."""
-    runs = {broken: settings_for(folder / f"duckdb_{broken}", AS_OF) for broken in (False, True)}
-    lake = settings_for(folder / "lake", AS_OF, engine=Engine.SPARK)
-    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as processes:
-        reading = processes.submit(read_once, dbt_cache)
-        reading_for_spark = processes.submit(_read_for_spark, folder / "read")
-        loading = processes.submit(_load_with_faults, lake)
-        read = reading.result()
-        records = {
-            broken: processes.submit(_reconcile, settings, read, broken=broken)
-            for broken, settings in runs.items()
+@contextmanager
+def prepare(folder: Path, dbt_cache: Path) -> Iterator[Prepared]:
+    """Begin to make it, once what dbt reads of the project is there: 5 s for each engine."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        reading = processes.submit(_read_for_spark, folder / "read")
+        runs = {
+            broken: processes.submit(_reconcile, folder / f"duckdb_{broken}", dbt_cache, broken)
+            for broken in (False, True)
         }
-        loading.result()
-        os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(reading_for_spark.result())
-        on_duckdb = {broken: (runs[broken], records[broken].result()) for broken in runs}
-    return Prepared(on_duckdb, lake)
+        loading = processes.submit(_load_with_faults, folder / "lake")
+        os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(reading.result())
+        yield Prepared(runs, loading)
 
 
-def _reconcile(settings: Settings, read: Path, *, broken: bool) -> RunRecord:
-    os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(read)
-    return reconcile(settings, broken=broken)
+def _reconcile(folder: Path, dbt_cache: Path, broken: bool) -> Run:
+    os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(read_once(dbt_cache))
+    settings = settings_for(folder, AS_OF)
+    return settings, reconcile(settings, broken=broken)
 
 
-def _load_with_faults(lake: Settings) -> None:
+def _load_with_faults(folder: Path) -> Settings:
+    lake = settings_for(folder, AS_OF, engine=Engine.SPARK)
     job, options = Job(lake, Quiet()), JobOptions(broken=True)
     job.sync(options)
     job.sync_bank(options)
+    return lake
 
 
 def _read_for_spark(folder: Path) -> Path:

@@ -41,7 +41,7 @@ def test_clean_data_though_a_worker_is_killed_in_the_build(
     killing.start()
     record = reconcile(settings)
     killing.join()
-    duckdb, its_record = prepared.on_duckdb[False]
+    duckdb, its_record = prepared.on_duckdb(broken=False)
     assert (record.exit_code, record.failed_tests) == (0, its_record.failed_tests)
     assert published_tables(settings.published_path) == published_tables(duckdb.published_path)
     assert rows(settings.published_path, COLUMNS) == rows(duckdb.published_path, COLUMNS)
@@ -72,7 +72,7 @@ def test_planted_faults_are_told_alike_and_unit_tests_hold(
     Job(tomorrow, Quiet()).publish()
     latest = json.loads(Path(settings.lake, "published/latest.json").read_text())
     assert latest["as_of"] == AS_OF.isoformat()
-    duckdb, its_record = prepared.on_duckdb[True]
+    duckdb, its_record = prepared.on_duckdb(broken=True)
     assert failed
     assert sorted((test.name, test.failures) for test in failed) == sorted(
         (test["test"], test["failures"]) for test in its_record.failed_tests
