@@ -12,14 +12,15 @@ import duckdb
 import pytest
 
 from loader.build import DbtProject
-from loader.job import Job
+from loader.engine import raw_data_of
+from loader.job.origin import Origin
 from loader.publish import publish
 from loader.run_record import RunRecord
 from loader.sandbox.options import SandboxOptions
 from loader.sandbox.state import load_or_create
 from loader.sandbox.truth import Truth, truth_of
 from loader.settings import Settings
-from tests.runs import AS_OF, Quiet, copy_of, published_tables, reconcile, rows, settings_for
+from tests.runs import AS_OF, copy_of, published_tables, reconcile, rows, settings_for
 
 pytestmark = pytest.mark.xdist_group("sandbox_runs")
 
@@ -226,7 +227,7 @@ def test_another_story_leaves_the_users_own_statements(
         settings.mode_dir,
         AS_OF,
         broken=True,
-        before_another_story=Job(settings, Quiet())._forget_sandbox,
+        before_another_story=Origin(settings, raw_data_of(settings)).forget_sandbox,
     )
     assert own.exists()
     assert not told.exists()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +16,7 @@ from loader.build import BuildError, FailedTest
 from loader.engine import dbt_project_of, raw_data_of
 from loader.exports import replace_exports, write_exports
 from loader.failure import told
+from loader.job.origin import EventsSource, Origin, at_story_time
 from loader.lake import Lake
 from loader.last_run import kept_complete_run
 from loader.publish import PublishError, publish
@@ -25,16 +24,8 @@ from loader.publish_to_lake import publish_to_lake
 from loader.report.writing import replace_report, write_report
 from loader.run_lock import events_lock, run_lock
 from loader.run_record import RunRecord
-from loader.sandbox.bank.files import remove_bank_files
-from loader.sandbox.clock import Clock
-from loader.sandbox.options import Delivery, SandboxOptions
-from loader.sandbox.process import SandboxProcess, SandboxStartError
-from loader.sandbox.state import (
-    SandboxStateError,
-    load_or_create,
-    tell_through,
-    told_through,
-)
+from loader.sandbox.process import SandboxStartError
+from loader.sandbox.state import SandboxStateError
 from loader.selection import (
     Format,
     Selection,
@@ -42,7 +33,7 @@ from loader.selection import (
     format_of,
     write_selection,
 )
-from loader.settings import Engine, Mode, Settings, SettingsError
+from loader.settings import Settings, SettingsError
 from loader.sources.price import Price
 from loader.sources.scope import PLATFORM, Scope
 from loader.sources.shard import WHOLE, Shard
@@ -50,12 +41,6 @@ from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import StripeReadError
 from loader.sync import LoadError, SyncProgress, SyncRequest, SyncResult, plan, sync
 from loader.warehouse import WarehouseError
-
-# Seconds of the sandbox's story in each second, where it moves: a day in two minutes.
-STORY_SPEED = 720.0
-
-# So much of it may be sent before it is noted again how far it was told.
-STORY_AHEAD = timedelta(seconds=30 * STORY_SPEED)
 
 OK, FAILED, WRONG_SETTINGS, EXCEPTION_OPEN = 0, 1, 2, 3
 
@@ -108,26 +93,14 @@ class JobOptions:
     """Sync the accounts of this part alone; other processes sync the rest."""
 
 
-@dataclass(frozen=True)
-class EventsSource:
-    """The Stripe that events come from."""
-
-    access: StripeAccess
-    secrets: tuple[str, ...]
-    now: Callable[[], datetime] | None = None
-    """What "today" is there, if not now: the sandbox's story has a time of its own."""
-
-    def __repr__(self) -> str:
-        return f"EventsSource(access={self.access!r})"
-
-
 class Job:
     """The steps of a run over one mode's folder; each can be run alone."""
 
     def __init__(self, settings: Settings, progress: JobProgress) -> None:
-        self.settings = settings = _at_story_time(settings)
+        self.settings = settings = at_story_time(settings)
         self._progress = progress
         self._raw = raw_data_of(settings)
+        self._origin = Origin(settings, self._raw)
         self._dbt = dbt_project_of(settings)
 
     def reconcile(self, options: JobOptions) -> RunRecord:
@@ -296,49 +269,13 @@ class Job:
             return None
         return Scope({a: frozenset(of) for a, of in payouts.items()}, lists_anew=True)
 
-    @contextmanager
-    def events_source(self, webhook_url: str) -> Iterator[EventsSource]:
+    def events_source(self, webhook_url: str) -> AbstractContextManager[EventsSource]:
         """Answer the Stripe whose events come in; the bundled sandbox sends them itself.
 
         Raises:
             SettingsError: there is a key but no signing secret.
         """
-        settings, key = self.settings, self.settings.stripe_api_key
-        if settings.engine is Engine.SPARK:
-            raise SettingsError(
-                "TIEOUT_ENGINE=spark: each event would start Spark anew. Serve events with DuckDB, "
-                "or schedule `tieout reconcile`."
-            )
-        if key is None:
-            with self._moving_sandbox(webhook_url) as source:
-                yield source
-            return
-        secrets = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
-        if not secrets:
-            raise SettingsError(
-                "STRIPE_WEBHOOK_SECRETS: set the signing secret of each webhook endpoint, one for "
-                "your own account and one for connected accounts, with a comma between. Both "
-                "stand at https://dashboard.stripe.com/webhooks"
-            )
-        access = StripeAccess(key.get_secret_value(), settings.stripe_api_base)
-        yield EventsSource(access, secrets)
-
-    @contextmanager
-    def _moving_sandbox(self, webhook_url: str) -> Iterator[EventsSource]:
-        with self.lock(waits=True):
-            options = self._sandbox_options(JobOptions(broken=None))
-        clock = Clock(self.settings.as_of, STORY_SPEED)
-        delivery = Delivery(webhook_url, speed=STORY_SPEED)
-        with SandboxProcess(options, delivery=delivery) as sandbox:
-
-            def now() -> datetime:
-                # Ahead of every event that may be sent until it is asked for again.
-                at = clock.now() + STORY_AHEAD
-                tell_through(self.settings.mode_dir, at)
-                return at
-
-            access = StripeAccess(sandbox.api_key, sandbox.base_url)
-            yield EventsSource(access, (delivery.secret,), now)
+        return self._origin.of_events(webhook_url, alone=lambda: self.lock(waits=True))
 
     @contextmanager
     def lock(self, *, waits: bool = False, shard: Shard = WHOLE) -> Iterator[None]:
@@ -432,6 +369,11 @@ class Job:
                 "`make reconcile` first."
             )
 
+    def _stripe(self, options: JobOptions) -> AbstractContextManager[StripeAccess]:
+        return self._origin.stripe(
+            broken=options.broken, writes_statements=options.shard.number == 1
+        )
+
     def _sync_request(self, access: StripeAccess, options: JobOptions) -> SyncRequest:
         return SyncRequest(
             access=access,
@@ -444,58 +386,6 @@ class Job:
             scope=options.scope,
             shard=options.shard,
         )
-
-    @contextmanager
-    def _stripe(self, options: JobOptions) -> Iterator[StripeAccess]:
-        key = self.settings.stripe_api_key
-        if key is not None:
-            if options.broken:
-                raise SettingsError("--broken is for the sandbox: unset STRIPE_API_KEY")
-            yield StripeAccess(key.get_secret_value(), self.settings.stripe_api_base)
-            return
-        writes_statements = options.shard.number == 1 and not self.settings.bank_dir_set
-        bank_dir = self.settings.bank_dir if writes_statements else None
-        with SandboxProcess(self._sandbox_options(options), bank_dir) as sandbox:
-            yield StripeAccess(sandbox.api_key, sandbox.base_url)
-
-    def _sandbox_options(self, options: JobOptions) -> SandboxOptions:
-        state = load_or_create(
-            self.settings.mode_dir,
-            self.settings.as_of,
-            options.broken,
-            before_another_story=self._forget_sandbox,
-        )
-        if self.settings.as_of.date() < state.first_day:
-            raise SettingsError(
-                f"TIEOUT_AS_OF: the sandbox in {self.settings.mode_dir} begins on "
-                f"{state.first_day}. Choose a later day, or delete that folder."
-            )
-        return SandboxOptions(
-            first_day=state.first_day,
-            as_of=self.settings.as_of,
-            seed=state.seed,
-            broken=state.broken,
-        )
-
-    def _forget_sandbox(self) -> None:
-        """Throw away what was loaded from the sandbox's other story; it is made-up data.
-
-        Raises:
-            SettingsError: the lake holds other data.
-        """
-        self._refuse_anothers_lake()
-        for pattern in ("dlt*", "dbt*"):
-            for folder in self.settings.mode_dir.glob(pattern):
-                shutil.rmtree(folder, ignore_errors=True)
-        # The user's own statements stay.
-        remove_bank_files(self.settings.mode_dir / "bank")
-        for path in self.settings.mode_dir.glob("*.duckdb*"):
-            if path.name.startswith(("warehouse.", "spark.")):
-                path.unlink()
-        if isinstance(self._raw, Lake):
-            self._raw.forget()
-        # What it says of the last whole run is of that story too.
-        (self.settings.mode_dir / "run.json").unlink(missing_ok=True)
 
 
 def _folder(name: str, shard: Shard) -> str:
@@ -511,13 +401,3 @@ def _refuse_unknown(options: JobOptions, synced: SyncResult) -> None:
             f"--account {unknown[0]}: it was never loaded, and Stripe gives no access to it. "
             f"{synced.errors[unknown[0]]}"
         )
-
-
-def _at_story_time(settings: Settings) -> Settings:
-    """Answer the settings with "today" no earlier than the sandbox's story was told, unless set."""
-    if settings.mode is not Mode.SANDBOX or "as_of" in settings.model_fields_set:
-        return settings
-    told = told_through(settings.mode_dir)
-    if told is None or told <= settings.as_of:
-        return settings
-    return settings.model_copy(update={"as_of": told})
