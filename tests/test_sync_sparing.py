@@ -7,6 +7,8 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +305,33 @@ def test_a_row_that_comes_while_the_baseline_is_on_its_way_is_not_taken_for_what
     synced.sync(start=START)
     assert json.loads(synced.opening()) == OPENING
     assert synced.unexplained() == ""
+
+
+def test_a_list_is_not_dated_after_the_listing_that_followed_it(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    """Else a row of the list that the listing lacks would be taken for one that came later."""
+    add_days_of_payouts(stripe, 0, 3)
+    listed: list[str] = []
+
+    def ahead(request: Request) -> Answer | None:
+        """Until a list is read, answers are slow, and their clock is half a minute ahead."""
+        if "payout" in request.query:
+            listed.append(request.query["payout"])
+        if listed:
+            return None
+        time.sleep(0.5)
+        date = formatdate(synced.now() + 30, usegmt=True)
+        return replace(stripe.answer_plainly(request), headers={"Date": date})
+
+    stripe.answer = ahead
+    synced.sync()
+    assert len(listed) == 3
+    (came_later,) = synced.one(
+        "select count(*) from stripe.payout_listings inner join stripe.account_syncs "
+        "using (account_id) where listed_at > transactions_listed_at"
+    )
+    assert came_later == 0
 
 
 def test_an_account_with_another_balance_is_listed_by_created(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -123,11 +122,7 @@ class AccountAccess:
 
     def now(self) -> int:
         """Answer the time by Stripe's clock, as far as it is known (epoch seconds)."""
-        return self.by_stripes_clock(time.time())
-
-    def by_stripes_clock(self, local: float) -> int:
-        """Answer what Stripe's clock says at a Unix time of this machine, as far as is known."""
-        return int(local + (self.client.clock_offset or 0))
+        return int(self.client.clock.now())
 
 
 def pages_for(rows: int) -> int:

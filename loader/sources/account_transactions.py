@@ -80,7 +80,7 @@ class AccountTransactions:
     async def read_balance(self) -> None:
         """Read and keep what Stripe says the account holds."""
         answer = await self._access.client.get_timed("/v1/balance", account_id=self._access.header)
-        balance, read_at = answer.content, self._access.by_stripes_clock(answer.received_at)
+        balance, read_at = answer.content, int(self._access.client.clock.at(answer.received_at))
         rows = balance_rows(self._access.account_id, balance, read_at)
         await self._access.keep((BALANCES, rows))
         self.balance_read_at = read_at

@@ -18,6 +18,7 @@ from tenacity import (
     wait_random,
 )
 
+from loader.stripe_api.clock import ServerClock
 from loader.stripe_api.errors import (
     AccessRevokedError,
     KeyRefusedError,
@@ -91,9 +92,9 @@ class StripeClient:
         """Attempts that Stripe refused for now (HTTP 429, or 400 `rate_limit`), by endpoint."""
 
     @property
-    def clock_offset(self) -> float | None:
-        """Stripe's clock less the local one in seconds, to within half a second if known."""
-        return self._transport.clock.offset
+    def clock(self) -> ServerClock:
+        """Stripe's clock, as its answers show it."""
+        return self._transport.clock
 
     async def __aenter__(self) -> Self:
         """Open nothing yet: the first request does."""

@@ -32,11 +32,11 @@ def _copied(table: str, replaced: str) -> str:
     )
 
 
-def _one(column: str, table: str) -> str:
+def _one(column: str, table: str, otherwise: str = "null") -> str:
     """Ask for a value of a column of the account, picked by the number of the change."""
     return (
-        f"(select {column} from {table} where account_id = '{{account}}' "
-        f"and {column} is not null order by hash(rowid + {{number}} + 1) limit 1)"
+        f"coalesce((select {column} from {table} where account_id = '{{account}}' "
+        f"and {column} is not null order by hash(rowid + {{number}} + 1) limit 1), {otherwise})"
     )
 
 
@@ -55,7 +55,8 @@ CHANGES: dict[str, tuple[str, ...]] = {
     # What a sync brings
     "a list grows by what was open": (
         f"insert into {LISTS} by name select unlisted.*, "
-        f"{_one('id', 'stripe.payouts')} as payout_id from ({_UNLISTED}) as unlisted limit 2",
+        f"{_one('id', 'stripe.payouts')} as payout_id from ({_UNLISTED}) as unlisted "
+        "where account_id in (select account_id from stripe.payouts) limit 2",
     ),
     "a new payout lists what was open": (
         "insert into stripe.payouts by name select * replace ('po_new_{number}' as id, "
@@ -112,13 +113,15 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "a ledger's row doubled": (_copied(LEDGER, "net as net"),),
     "a ledger's row doubled and changed": (_copied(LEDGER, "net + 1 as net"),),
     "a list's row in another list": (
-        _changed(LISTS, f"payout_id = {_one('id', 'stripe.payouts')}"),
+        _changed(LISTS, f"payout_id = {_one('id', 'stripe.payouts', 'payout_id')}"),
     ),
-    "a list's row in two lists": (_copied(LISTS, f"{_one('id', 'stripe.payouts')} as payout_id"),),
+    "a list's row in two lists": (
+        _copied(LISTS, f"{_one('id', 'stripe.payouts', 'payout_id')} as payout_id"),
+    ),
     "a list's row on another account": (_changed(LISTS, "account_id = '{other}'"),),
     "a ledger's row on another account": (_changed(LEDGER, "account_id = '{other}'"),),
-    "a list's row of another id": (_changed(LISTS, f"id = {_one('id', LEDGER)}"),),
-    "a ledger's row of another id": (_changed(LEDGER, f"id = {_one('id', LISTS)}"),),
+    "a list's row of another id": (_changed(LISTS, f"id = {_one('id', LEDGER, 'id')}"),),
+    "a ledger's row of another id": (_changed(LEDGER, f"id = {_one('id', LISTS, 'id')}"),),
     "a list lost": (
         f"delete from {LISTS} where account_id = '{{account}}' "
         f"and payout_id = {_one('payout_id', LISTS)}",

@@ -294,7 +294,7 @@ def test_the_clock_of_stripe_is_known(ahead: int) -> None:
 
     with raw_server(dated()) as server:
         client = get(server.base, times=5)
-    assert client.clock_offset == pytest.approx(ahead, abs=1)
+    assert client.clock.offset == pytest.approx(ahead, abs=1)
 
 
 @pytest.mark.parametrize("date", [None, "yesterday", ""])
@@ -302,7 +302,7 @@ def test_an_unknown_clock_is_said_to_be_unknown(date: str | None) -> None:
     content = {"object": "list", "data": []}
     answer = GOOD if date is None else reply(content, Date=date)
     with raw_server(itertools.repeat(answer)) as server:
-        assert get(server.base).clock_offset is None
+        assert get(server.base).clock.offset is None
 
 
 SELF_SIGNED = """\
