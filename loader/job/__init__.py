@@ -2,24 +2,6 @@
 
 from __future__ import annotations
 
-from loader.job.run import (
-    EXCEPTION_OPEN,
-    FAILED,
-    OK,
-    RUN_ERRORS,
-    WRONG_SETTINGS,
-    Job,
-    JobOptions,
-    JobProgress,
-)
+from loader.job.run import FAILED, RUN_ERRORS, WRONG_SETTINGS, Job, JobOptions
 
-__all__ = [
-    "EXCEPTION_OPEN",
-    "FAILED",
-    "OK",
-    "RUN_ERRORS",
-    "WRONG_SETTINGS",
-    "Job",
-    "JobOptions",
-    "JobProgress",
-]
+__all__ = ["FAILED", "RUN_ERRORS", "WRONG_SETTINGS", "Job", "JobOptions"]

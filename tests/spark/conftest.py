@@ -24,7 +24,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def prepared(
     spark: Cluster, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prepared]:
-    """What is made while the cluster starts."""
+    """What is made while the cluster starts, and beside the first test."""
     assert spark  # begins first
     folder, cache = tmp_path_factory.mktemp("prepared"), pytestconfig.cache.mkdir("dbt")
     with prepare(folder, cache) as being_made:
