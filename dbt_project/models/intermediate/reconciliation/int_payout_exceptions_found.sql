@@ -85,6 +85,11 @@ evidence as (
             payouts.account_id = own_rows.account_id
             and payouts.payout_id = own_rows.payout_id
     inner join currencies on payouts.currency = currencies.currency
+    -- Amounts are written out for these alone: most payouts have nothing wrong with them.
+    where
+        reconciled.reconciliation_status in ('unreconciled', 'in_progress')
+        or own_rows.own_row_status in ('missing', 'mismatched')
+        or settled.is_return_missing
 
 ),
 
