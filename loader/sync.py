@@ -455,9 +455,10 @@ class _BatchLoader:
                 await asyncio.shield(self._loading)
 
     def _raise_failure(self) -> None:
-        loading, self._loading = self._loading, None
-        if loading is not None:
-            loading.result()
+        """Tell whoever comes next that a load failed: nothing may be loaded after it."""
+        if self._loading is not None:
+            self._loading.result()
+            self._loading = None
 
     async def _load_apart(self, batch: Batch) -> None:
         await asyncio.to_thread(self._load, batch)

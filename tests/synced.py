@@ -37,14 +37,15 @@ class Synced:
 
     def plan(self, mode: Mode = Mode.TEST, **options: Any) -> Price:  # noqa: ANN401
         """Ask what a sync would read."""
-        return plan(self._request(mode, options), Quiet())
+        return plan(self.request(mode, **options), Quiet())
 
     def sync(self, mode: Mode = Mode.TEST, **options: Any) -> SyncResult:  # noqa: ANN401
         """Sync anew; what is asked of Stripe is counted from here on."""
         self.stripe.asked.clear()
-        return sync(self._request(mode, options), Quiet())
+        return sync(self.request(mode, **options), Quiet())
 
-    def _request(self, mode: Mode, options: dict[str, Any]) -> SyncRequest:
+    def request(self, mode: Mode = Mode.TEST, **options: Any) -> SyncRequest:  # noqa: ANN401
+        """Answer what a sync would be asked to do."""
         access = StripeAccess("sk_test_1", self._base)
         warehouse, pipelines = Warehouse(self.path), self._folder / "dlt"
         return SyncRequest(access, mode, warehouse, pipelines, 0, **options)

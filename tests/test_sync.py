@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +17,15 @@ import pytest
 from loader.settings import Mode, SettingsError
 from loader.sources.batch import Batch
 from loader.sources.stripe_connect import stripe_connect
-from loader.sources.stripe_tables import BALANCE_TRANSACTIONS, object_row
+from loader.sources.stripe_tables import ACCOUNTS, BALANCE_TRANSACTIONS, object_row
 from loader.stripe_api.client import StripeAccess
 from loader.stripe_api.errors import KeyRefusedError, UnexpectedAnswerError
-from loader.sync import LoadError, SyncRequest, sync
+from loader.sync import LoadError, SyncRequest, _BatchLoader, sync
 from loader.warehouse import Warehouse, WarehouseError
 from tests.runs import Quiet, rows
 from tests.scripted_stripe import Answer, Request, page, refusal
 from tests.small_stripe import DAY, PLATFORM, SmallStripe
-from tests.synced import JANUARY, Synced
+from tests.synced import JANUARY, LEDGER, Synced
 
 
 def test_a_completed_list_is_read_once(stripe: SmallStripe, synced: Synced) -> None:
@@ -172,6 +173,84 @@ def test_a_load_that_fails_ends_the_sync_with_a_sentence(
     monkeypatch.setattr("loader.sync._BatchLoader._load", fail)
     with pytest.raises(LoadError, match="the disk is full"):
         synced.sync()
+
+
+def test_nothing_is_loaded_after_a_load_that_failed(
+    synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 1)
+    loads: list[int] = []
+
+    def fail(_: object, batch: Batch) -> None:
+        loads.append(len(batch))
+        raise LoadError("the disk is full")
+
+    monkeypatch.setattr("loader.sync._BatchLoader._load", fail)
+
+    async def add_on_and_on() -> list[type[LoadError]]:
+        loader, failures = _BatchLoader(synced.request(), Quiet()), []
+        for number in range(3):
+            try:
+                await loader.add((ACCOUNTS, [{"account_id": f"acct_{number}", "id": "acct"}]))
+                await asyncio.sleep(0.1)  # the load that this began ends
+            except LoadError as failure:
+                failures.append(type(failure))
+        return failures
+
+    assert asyncio.run(add_on_and_on()) == [LoadError, LoadError]
+    assert loads == [1]
+
+
+def old_payout_fails_late(stripe: SmallStripe, synced: Synced) -> None:
+    """Sync three payouts; then the first fails, which its page is too old to tell."""
+    for place in (1, 2, 3):
+        stripe.add_payout(f"po_{place}", JANUARY + place * 40 * DAY, 100 * place)
+    synced.sync()
+    stripe.page_size = 1
+    fail_late(stripe, "po_1", JANUARY + 125 * DAY)
+
+
+def test_an_answer_of_another_shape_for_once_changes_nothing(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    stripe.connected = ["acct_1"]
+    old_payout_fails_late(stripe, synced)
+    met: set[str] = set()
+
+    def odd(request: Request) -> Answer | None:
+        if request.path in met:
+            return None
+        met.add(request.path)
+        return Answer({"object": "list", "url": "/v1/nothing"})
+
+    stripe.answer = odd
+    assert synced.sync().accounts == {"readable": 2}
+    assert met == {
+        "/v1/account",
+        "/v1/accounts",
+        "/v1/balance",
+        "/v1/balance_transactions",
+        "/v1/payouts",
+        "/v1/payouts/po_1",
+    }
+    assert synced.one("select status from stripe.payouts where id = 'po_1'") == ("failed",)
+    assert "txn_back" in {row[0] for row in rows(synced.path, LEDGER)}
+
+
+def test_another_object_than_the_one_asked_for_is_not_taken_for_it(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    old_payout_fails_late(stripe, synced)
+    (payout,) = (p for p in stripe.payouts[PLATFORM] if p["id"] == "po_1")
+
+    def odd(request: Request) -> Answer | None:
+        return Answer(payout | {"id": "po_9"}) if request.path == "/v1/payouts/po_1" else None
+
+    stripe.answer = odd
+    assert (
+        "po_1 of account acct_platform answered something else" in (synced.sync().errors[PLATFORM])
+    )
+    assert "po_9" not in synced.ids("payouts")
 
 
 def test_an_account_that_is_no_longer_listed_stays_as_revoked(

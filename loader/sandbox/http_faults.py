@@ -90,6 +90,10 @@ def _not_json(_: bytes) -> bytes:
     return b"<html><body>upstream timed out</body></html>"
 
 
+def _of_another_shape(_: bytes) -> bytes:
+    return b'{"object": "list", "url": "/v1/nothing"}'
+
+
 _FAULTS: tuple[Callable[[], Exception | Spoil], ...] = (
     _internal_error,
     _unavailable,
@@ -99,4 +103,5 @@ _FAULTS: tuple[Callable[[], Exception | Spoil], ...] = (
     HungAnswerError,
     lambda: _cut,
     lambda: _not_json,
+    lambda: _of_another_shape,
 )

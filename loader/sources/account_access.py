@@ -13,8 +13,8 @@ from loader.histories import Stretch
 from loader.sources.batch import Rows
 from loader.sources.scope import PLATFORM, Scope
 from loader.sources.stripe_tables import CREATED_STRETCHES, RawTable, Row, object_row
-from loader.stripe_api.client import StripeClient
-from loader.stripe_api.errors import NotFoundError
+from loader.stripe_api.client import StripeClient, odd_answers_again
+from loader.stripe_api.errors import NotFoundError, UnexpectedAnswerError
 from loader.stripe_api.paging import PAGE_SIZE, pages
 
 DAY = 86_400
@@ -77,12 +77,21 @@ class AccountAccess:
         Its absence shows in the models, where it is an exception.
         """
         try:
-            found = await self.client.get(
-                f"{path}/{quote(object_id, safe='')}", account_id=self.header
-            )
+            return object_row(self.account_id, await self._ask_for(path, object_id))
         except NotFoundError:
             return None
-        return object_row(self.account_id, found)
+
+    @odd_answers_again
+    async def _ask_for(self, path: str, object_id: str) -> dict[str, Any]:
+        found = await self.client.get(f"{path}/{quote(object_id, safe='')}", account_id=self.header)
+        if found.get("id") != object_id:
+            raise UnexpectedAnswerError(
+                f"{path}/{object_id} of account {self.account_id} answered something else than "
+                "what it names. Check STRIPE_API_BASE; run again.",
+                account_id=self.account_id,
+                code="not_the_object",
+            )
+        return found
 
     async def pages_of(
         self, path: str, params: dict[str, Any]

@@ -19,9 +19,11 @@ from loader.sources.known_rows import KnownRows
 from loader.sources.stripe_tables import (
     BALANCE_TRANSACTIONS,
     BALANCES,
+    Row,
     balance_rows,
     holds_other_balances,
 )
+from loader.stripe_api.client import TimedAnswer, odd_answers_again
 
 # Rows can appear late: `created` lies behind the moment at which the API first shows a row. With
 # what is new, a day is read again; what the last page holds beyond costs nothing and is kept too.
@@ -79,16 +81,21 @@ class AccountTransactions:
 
     async def read_balance(self) -> None:
         """Read and keep what Stripe says the account holds."""
-        answer = await self._access.client.get_timed("/v1/balance", account_id=self._access.header)
-        balance, read_at = answer.content, int(self._access.client.clock.at(answer.received_at))
-        rows = balance_rows(self._access.account_id, balance, read_at)
+        answer, read_at, rows = await self._ask_balance()
         await self._access.keep((BALANCES, rows))
         self.balance_read_at = read_at
         seconds = answer.received_at - answer.sent_at
         self.is_balances_moment_known = seconds <= MOMENT_SECONDS
         self._access.floor["/v1/balance"] = 1
         self._balance = {r["currency"]: r["available"] + r["pending"] for r in rows}
-        self._has_other_balances = holds_other_balances(balance)
+        self._has_other_balances = holds_other_balances(answer.content)
+
+    @odd_answers_again
+    async def _ask_balance(self) -> tuple[TimedAnswer, int, list[Row]]:
+        access = self._access
+        answer = await access.client.get_timed("/v1/balance", account_id=access.header)
+        read_at = int(access.client.clock.at(answer.received_at))
+        return answer, read_at, balance_rows(access.account_id, answer.content, read_at)
 
     async def read(self) -> None:
         """List what is new since the last run, or what no payout's list covers, or everything."""

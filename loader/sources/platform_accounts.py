@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from loader.sources.scope import PLATFORM, Scope
 from loader.sources.stripe_tables import ACCOUNTS, Row, account_row
-from loader.stripe_api.client import StripeClient
+from loader.stripe_api.client import StripeClient, odd_answers_again
 from loader.stripe_api.errors import (
     AccessRevokedError,
     KeyRefusedError,
@@ -38,6 +38,7 @@ class PlatformAccounts:
         self.floor: Counter[str] = Counter()
         """The fewest requests that give what was read, by endpoint."""
 
+    @odd_answers_again
     async def find_platform(self) -> Row:
         """Answer the account that the key belongs to.
 
@@ -88,6 +89,7 @@ class PlatformAccounts:
                     failed[account_id] = str(failure)
         return Found(found, unknown, failed)
 
+    @odd_answers_again
     async def _find(self, account_id: str) -> Row:
         path = f"/v1/accounts/{quote(account_id, safe='')}"
         row = account_row(await self._client.get(path), is_platform=False)

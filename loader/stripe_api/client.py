@@ -13,7 +13,10 @@ import stripe
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
+    retry,
     retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
     wait_exponential,
     wait_random,
 )
@@ -39,6 +42,15 @@ SDK_RETRIES = 0
 ATTEMPTS = 12
 ATTEMPTS_WHEN_REFUSED = 35
 BACK_OFF = wait_exponential(multiplier=0.5, max=10) + wait_random(0, 1)
+
+# An answer that is JSON and yet not what Stripe documents may be a fault that passes, as a cut one
+# is: whoever looks into answers asks again before believing it.
+odd_answers_again = retry(
+    retry=retry_if_exception_type(UnexpectedAnswerError),
+    wait=wait_random(0, 0.2),
+    stop=stop_after_attempt(3),
+    reraise=True,
+)
 
 # The longest that is quoted of what was answered.
 QUOTED_CHARACTERS = 300

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from loader.stripe_api.client import StripeClient
+from loader.stripe_api.client import StripeClient, odd_answers_again
 from loader.stripe_api.errors import UnexpectedAnswerError
 
 # The most Stripe gives at once (https://docs.stripe.com/api/pagination).
@@ -49,23 +49,25 @@ class Pager:
         self.has_more = True
         """Whether Stripe said that there is another page."""
 
+    @odd_answers_again
     async def next_page(self) -> list[dict[str, Any]]:
         """Answer the next page.
 
         Raises:
             UnexpectedAnswerError: a page without `data` or `has_more`, an object without an id, a
-                page that promises more but is empty, or an id that came before.
+                page that promises more but is empty, or an id that came before; each time.
         """
         query = {**self.params, "limit": PAGE_SIZE}
         if self._cursor is not None:
             query["starting_after"] = self._cursor
         answer = await self._client.get(self._path, query, self._account_id)
-        rows, self.has_more = _checked_page(answer, self._path, self._account_id)
+        rows, has_more = _checked_page(answer, self._path, self._account_id)
         hashes = [hash(row["id"]) for row in rows]
         if len(set(hashes)) < len(hashes) or not self._seen.isdisjoint(hashes):
             raise self._repetition(rows)
         self._seen.update(hashes)
         self._cursor = rows[-1]["id"] if rows else None
+        self.has_more = has_more
         return rows
 
     def forget_ids(self) -> None:

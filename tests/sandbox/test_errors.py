@@ -243,6 +243,7 @@ def test_a_faulty_wire_fails_in_every_way() -> None:
         "dropped",
         "not json",
         "cut",
+        "of another shape",
         (200, None),
         (500, None),
         (503, None),
@@ -254,10 +255,12 @@ def test_a_faulty_wire_fails_in_every_way() -> None:
 
 def _kind(answer: httpx.Response) -> object:
     try:
-        answer.json()
+        content = answer.json()
     except ValueError:
         assert answer.status_code == 200
         return "cut" if answer.text.startswith("{") else "not json"
+    if content.get("object") == "list":
+        return "of another shape"
     return answer.status_code, answer.headers.get("stripe-should-retry")
 
 

@@ -129,20 +129,47 @@ def test_a_list_is_read_page_by_page_to_its_end() -> None:
     assert list_all(script) == [["po_1", "po_2"], ["po_3", "po_4"], ["po_5", "po_6"]]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"object": "list", "data": []},
-        {"object": "list", "data": [], "has_more": True},
-        {"object": "list", "data": None, "has_more": False},
-        {"object": "list", "data": [{"object": "payout"}], "has_more": False},
-        {"object": "list", "data": [{"id": "po_1"}], "has_more": "false"},
-        {"unexpected": True},
-    ],
-)
-def test_an_answer_that_is_no_page_is_refused(body: dict[str, Any]) -> None:
+NO_PAGES: list[dict[str, Any]] = [
+    {"object": "list", "data": []},
+    {"object": "list", "data": [], "has_more": True},
+    {"object": "list", "data": None, "has_more": False},
+    {"object": "list", "data": [{"object": "payout"}], "has_more": False},
+    {"object": "list", "data": [{"id": "po_1"}], "has_more": "false"},
+    {"unexpected": True},
+]
+
+
+@pytest.mark.parametrize("body", NO_PAGES)
+def test_an_answer_that_is_no_page_is_asked_for_again_and_refused(body: dict[str, Any]) -> None:
+    asked: list[Request] = []
+
+    def script(request: Request) -> Answer:
+        asked.append(request)
+        return Answer(body)
+
     with pytest.raises(errors.UnexpectedAnswerError, match="did not answer a page"):
-        list_all(lambda _: Answer(body))
+        list_all(script)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("body", NO_PAGES)
+def test_an_answer_that_is_no_page_for_once_harms_nothing(body: dict[str, Any]) -> None:
+    good = page({"id": "po_1"})
+    answers = itertools.chain([Answer(body), Answer(body)], itertools.repeat(good))
+    assert list_all(lambda _: next(answers)) == [["po_1"]]
+
+
+def test_a_page_that_comes_again_for_once_harms_nothing() -> None:
+    first, second = page({"id": "po_2"}, {"id": "po_1"}, has_more=True), page({"id": "po_0"})
+    answers = iter([first, first, second])
+    cursors: list[str | None] = []
+
+    def script(request: Request) -> Answer:
+        cursors.append(request.query.get("starting_after"))
+        return next(answers)
+
+    assert list_all(script) == [["po_2", "po_1"], ["po_0"]]
+    assert cursors == [None, "po_1", "po_1"]
 
 
 def test_an_answer_that_is_no_object_is_refused() -> None:
