@@ -14,6 +14,7 @@ import json
 import re
 import tempfile
 import time
+import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,8 +201,13 @@ class Lake(RawData):
         return content if isinstance(content, dict) else {}
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
+        """Write a small file that others may read at any moment: a folder would show half of it."""
         self._files.makedirs(self.url, exist_ok=True)
-        self._files.pipe_file(self._path(name), json.dumps(content).encode())
+        path = self._path(name)
+        aside = f"{path}.{uuid.uuid4().hex}" if is_local(self._files) else path
+        self._files.pipe_file(aside, json.dumps(content).encode())
+        if aside != path:
+            self._files.mv(aside, path)
 
     def _make_views(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Show the raw tables of each dataset into which anything was ever loaded."""

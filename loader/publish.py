@@ -7,6 +7,7 @@ the new, never a half.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -21,10 +22,20 @@ class PublishError(Exception):
     """The published file can't be replaced; the message says why and what to do."""
 
 
-def publish(warehouse_path: Path, published_path: Path) -> None:
+def publish(
+    warehouse_path: Path,
+    published_path: Path,
+    publish_elsewhere: Callable[[Path], object] | None = None,
+) -> None:
     """Copy the `finance` tables into a file of their own and put it in place.
 
     Rows are ordered by all their columns, so the same data gives the same file contents.
+
+    Args:
+        warehouse_path: where the tables were built.
+        published_path: the file to replace.
+        publish_elsewhere: takes the whole new file before it is in place: what fails here, at a
+            distance, leaves the published file as it was.
 
     Raises:
         PublishError: a write-ahead log lies beside the published file: some program is writing to
@@ -34,6 +45,8 @@ def publish(warehouse_path: Path, published_path: Path) -> None:
     _refuse_log(published_path)
     try:
         _write(warehouse_path, unfinished)
+        if publish_elsewhere is not None:
+            publish_elsewhere(unfinished)
         _refuse_log(published_path)
         unfinished.replace(published_path)
     finally:

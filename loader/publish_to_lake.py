@@ -19,17 +19,25 @@ import fsspec
 
 from loader.duckdb_files import SCHEMA, finance_tables, literal, reading
 from loader.lake import LATEST, PUBLISHED
-from loader.lake_files import lake_files
+from loader.lake_files import lake_files, reaching
 
 
 def publish_to_lake(published_path: Path, lake_url: str, as_of: datetime) -> str:
     """Write a new version of every published table; answer its name.
 
     Args:
-        published_path: the file that was published for BI tools.
+        published_path: the file that is published for BI tools.
         lake_url: the lake's folder or URL.
         as_of: the moment that "today" was.
+
+    Raises:
+        SettingsError: the lake can't be reached.
     """
+    with reaching(lake_url):
+        return _write_version(published_path, lake_url, as_of)
+
+
+def _write_version(published_path: Path, lake_url: str, as_of: datetime) -> str:
     files = lake_files(lake_url)
     folder = f"{lake_url.rstrip('/')}/{PUBLISHED}"
     version = f"{as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"

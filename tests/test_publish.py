@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from loader.exports import csv_cell, replace_exports, write_exports
 from loader.publish import PublishError, publish
-from tests.runs import rows
+from loader.publish_to_lake import publish_to_lake
+from tests.runs import AS_OF, rows
 
 HOSTILE = '=HYPERLINK("http://evil.example")\n,"\';--'
 
@@ -105,6 +106,21 @@ def warehouse(tmp_path: Path) -> Path:
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
     return tmp_path / "reconciliation.duckdb"
+
+
+def test_a_lake_that_takes_nothing_leaves_the_published_file_as_it_was(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    published, lake = tmp_path / "reconciliation.duckdb", tmp_path / "lake"
+    publish(warehouse, published)
+    before = published.read_bytes()
+    lake.write_text("not a folder")
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("delete from finance.fct_payout_reconciliation")
+    with pytest.raises(OSError, match="lake"):
+        publish(warehouse, published, lambda new: publish_to_lake(new, str(lake), AS_OF))
+    assert published.read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_only_the_finance_tables_are_published(warehouse: Path, published: Path) -> None:

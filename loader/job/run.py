@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -318,9 +319,10 @@ class Job:
             yield
 
     def _publish(self) -> None:
-        publish(self.settings.warehouse_path, self.settings.published_path)
+        to_lake = None
         if isinstance(self._raw, Lake):
-            publish_to_lake(self.settings.published_path, self._raw.url, self._dbt.built_as_of)
+            to_lake = partial(publish_to_lake, lake_url=self._raw.url, as_of=self._dbt.built_as_of)
+        publish(self.settings.warehouse_path, self.settings.published_path, to_lake)
 
     def _keep(self, record: RunRecord) -> None:
         # A full disk takes no record either; why the run failed is said all the same.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -82,6 +84,21 @@ def test_another_platforms_or_a_newer_lake_is_refused(syncing: Syncing) -> None:
     owner.write_text(json.dumps(newer))
     with pytest.raises(SettingsError, match="newer Tieout"):
         syncing.lake.claim(PLATFORM, Mode.TEST)
+
+
+def test_loaders_that_begin_a_lake_at_once_agree_whose_it_is(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as loaders:
+        for place in range(100):
+            lakes = [Lake(str(tmp_path / str(place)), Shard(n, 4)) for n in range(1, 5)]
+            together = threading.Barrier(4)
+
+            def claim(lake: Lake, together: threading.Barrier = together) -> bool:
+                together.wait()
+                return lake.claim(PLATFORM, Mode.TEST)
+
+            is_new = list(loaders.map(claim, lakes))
+            assert any(is_new)
+            assert [path.name for path in (tmp_path / str(place)).iterdir()] == ["owner.json"]
 
 
 @given(st.text(min_size=1), st.integers(1, 50))
