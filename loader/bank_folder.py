@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,9 @@ _MAPPING_COLUMNS = ("account_id", "destination_id", "currency", "bank_account_id
 _BEYOND_COLUMNS = ""
 
 _OVERRIDE_COLUMNS = ("account_id", "payout_id", "bank_statement_line_id", "note")
+
+# What DuckDB's regular expressions know and Java's, of Spark, do not.
+_OF_ONE_ENGINE = re.compile(r"\[:|\(\?P<")
 
 CsvRow = dict[str, Any]
 """Texts by column, none where a cell is empty, and `line_number`."""
@@ -198,3 +202,10 @@ def _check_marker(path: Path, place: int, marker: str | None) -> None:
         raise SettingsError(
             f"{path}, line {place}: the marker is no regular expression: {error}"
         ) from None
+    of_one_engine = _OF_ONE_ENGINE.search(marker)
+    if of_one_engine:
+        raise SettingsError(
+            f"{path}, line {place}: '{of_one_engine[0]}' in the marker means something else, or "
+            "nothing, to the other engine that may build the tables; say it with \\d, \\w, "
+            "[A-Z] or (…)"
+        )

@@ -718,6 +718,8 @@ WRONG: dict[str, tuple[bytes, str]] = {
     "no bank account": (HEAD.encode() + b"\na,1,\nb\n", "line 4: bank_account_id is empty"),
     "nobody's": (HEAD.encode() + b",1,\n", "line 2: say whose"),
     "no expression": (HEAD.encode() + b"a,1,x\nb,2,[\n", "line 3: .* no regular expression"),
+    "a class of DuckDB's": (HEAD.encode() + b"a,1,[[:digit:]]\n", r"line 2: '\[:' in the marker"),
+    "a name of DuckDB's": (HEAD.encode() + b"a,1,(?P<n>x)\n", r"line 2: '\(\?P<' in the marker"),
     "two accounts": (HEAD.encode() + b"a,1,\nb,1,\na,2,\n", "lines 2 and 4: the same payouts"),
 }
 

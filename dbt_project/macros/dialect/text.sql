@@ -66,8 +66,9 @@
     regexp_matches({{ text }}, {{ pattern }})
 {%- endmacro %}
 
+{# Where a pattern ignores case, DuckDB does so for every letter: Java has to be told. #}
 {% macro spark__matches_pattern(text, pattern) -%}
-    ({{ text }} rlike {{ pattern }})
+    ({{ text }} rlike '(?u)' || {{ pattern }})
 {%- endmacro %}
 
 {# A text without the zeros that it begins with. #}
