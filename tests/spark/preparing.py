@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from loader.engine import dbt_project_of
 from loader.job import Job, JobOptions
 from loader.run_record import RunRecord
 from loader.settings import Engine, Settings
-from tests.runs import AS_OF, Quiet, read_once, reconcile, settings_for
+from tests.runs import AS_OF, Quiet, copy_of, read_once, reconcile, settings_for
 
 Run = tuple[Settings, RunRecord]
 
@@ -25,10 +26,15 @@ class Prepared:
 
     _runs: dict[bool, Future[Run]]
     _lake: Future[Settings]
+    _processes: ProcessPoolExecutor
 
     def on_duckdb(self, *, broken: bool) -> Run:
         """Answer a run over clean data, or over data with faults planted."""
         return self._runs[broken].result()
+
+    def build_a_day_later(self, folder: Path) -> Future[Settings]:
+        """Begin to build the run over data with faults planted anew, as of the next day."""
+        return self._processes.submit(_build_a_day_later, self.on_duckdb(broken=True), folder)
 
     @property
     def faults_loaded(self) -> Settings:
@@ -47,13 +53,25 @@ def prepare(folder: Path, dbt_cache: Path) -> Iterator[Prepared]:
         }
         loading = processes.submit(_load_with_faults, folder / "lake")
         os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(reading.result())
-        yield Prepared(runs, loading)
+        yield Prepared(runs, loading, processes)
 
 
 def _reconcile(folder: Path, dbt_cache: Path, broken: bool) -> Run:
     os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(read_once(dbt_cache))
     settings = settings_for(folder, AS_OF)
     return settings, reconcile(settings, broken=broken)
+
+
+def a_day_later(settings: Settings) -> Settings:
+    return settings.model_copy(update={"as_of": AS_OF + timedelta(days=1)})
+
+
+def _build_a_day_later(run: Run, folder: Path) -> Settings:
+    settings, _ = copy_of(run, folder)
+    later = a_day_later(settings)
+    dbt_project_of(later).run_models()
+    Job(later, Quiet()).publish()
+    return later
 
 
 def _load_with_faults(folder: Path) -> Settings:

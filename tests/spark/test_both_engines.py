@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from datetime import timedelta
+from concurrent.futures import Future
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,11 +14,11 @@ import pytest
 from loader.build import BuildError
 from loader.engine import dbt_project_of
 from loader.job import Job
-from loader.settings import Engine
+from loader.settings import Engine, Settings
 from tests.commands import tieout
 from tests.runs import AS_OF, Quiet, published_tables, reconcile, rows, settings_for
 from tests.spark.cluster import Cluster, free_port
-from tests.spark.preparing import Prepared
+from tests.spark.preparing import Prepared, a_day_later
 
 COLUMNS = (
     "select table_name, column_name, data_type, is_nullable, comment from duckdb_columns() "
@@ -55,8 +55,8 @@ def test_clean_data_though_a_worker_is_killed_in_the_build(
         )
 
 
-def test_planted_faults_are_told_alike_and_unit_tests_hold(
-    spark: Cluster, prepared: Prepared
+def test_planted_faults_are_told_alike_day_after_day_and_unit_tests_hold(
+    spark: Cluster, prepared: Prepared, tmp_path: Path
 ) -> None:
     settings = prepared.faults_loaded.model_copy(update={"spark_master": spark.master})
     project = dbt_project_of(settings)
@@ -68,8 +68,7 @@ def test_planted_faults_are_told_alike_and_unit_tests_hold(
         failed = project.run_tests()
         unit_tests = project.invoke("test", "--select", "test_type:unit")
         project.collect()
-    tomorrow = settings.model_copy(update={"as_of": AS_OF + timedelta(days=1)})
-    Job(tomorrow, Quiet()).publish()
+    Job(a_day_later(settings), Quiet()).publish()
     latest = json.loads(Path(settings.lake, "published/latest.json").read_text())
     assert latest["as_of"] == AS_OF.isoformat()
     duckdb, its_record = prepared.on_duckdb(broken=True)
@@ -80,6 +79,24 @@ def test_planted_faults_are_told_alike_and_unit_tests_hold(
     assert len(unit_tests) > 50
     assert [test.node.name for test in unit_tests if test.status != "pass"] == []
     assert published_tables(settings.published_path) == published_tables(duckdb.published_path)
+    assert_the_next_day_is_told_alike(settings, prepared.build_a_day_later(tmp_path / "later"))
+
+
+def assert_the_next_day_is_told_alike(settings: Settings, on_duckdb: Future[Settings]) -> None:
+    """Build on: what is never built again goes on from what the last build left."""
+    later = a_day_later(settings)
+    project = dbt_project_of(later)
+    with project.session():
+        project.run_models()
+        project.collect()
+    Job(later, Quiet()).publish()
+    its_path = on_duckdb.result().published_path
+    assert published_tables(later.published_path) == published_tables(its_path)
+    first_seen = rows(
+        its_path,
+        "select distinct cast(first_seen_at as date) from finance.fct_reconciliation_exceptions",
+    )
+    assert (AS_OF.date(),) in first_seen
 
 
 def leave_half_a_load(lake: Path) -> None:
