@@ -109,9 +109,9 @@ def published(tmp_path: Path) -> Path:
 
 
 def test_a_lake_that_takes_nothing_leaves_the_published_file_as_it_was(
-    warehouse: Path, tmp_path: Path
+    warehouse: Path, published: Path, tmp_path: Path
 ) -> None:
-    published, lake = tmp_path / "reconciliation.duckdb", tmp_path / "lake"
+    lake = tmp_path / "lake"
     publish(warehouse, published)
     before = published.read_bytes()
     lake.write_text("not a folder")
