@@ -265,7 +265,7 @@ class _Sync:
     async def _begin(self) -> Row:
         platform = await self._accounts.find_platform()
         self._result = SyncResult(platform["id"], self._reading.run_id)
-        offset = self._client.clock.offset or 0
+        offset = self._client.clock.seconds_ahead
         self._result.clock_offset_seconds = round(offset)
         if abs(offset) > CLOCK_TOLERANCE_SECONDS:
             self._progress.clock_is_off(offset)

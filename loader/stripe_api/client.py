@@ -72,7 +72,7 @@ class StripeAccess:
 
 @dataclass(frozen=True)
 class TimedAnswer:
-    """A JSON object and when it was had, in Unix time by this machine's clock."""
+    """A JSON object and when it was had (`time.monotonic`)."""
 
     content: dict[str, Any]
     sent_at: float

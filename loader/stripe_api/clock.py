@@ -1,4 +1,4 @@
-"""How far this machine's clock is from Stripe's, by the `Date` of its answers."""
+"""What time it is at Stripe, by the `Date` of its answers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ import math
 import time
 from email.utils import parsedate_to_datetime
 
+# `Date` is told in whole seconds: what it means is half a second later, give or take as much.
+HALF_A_SECOND = 0.5
+
 
 class ServerClock:
-    """The server's clock less the local one, as the quickest answer showed it."""
+    """The server's clock, as the quickest answer showed it.
+
+    Between answers it goes on by this machine's steady clock (`time.monotonic`), whatever the one
+    on its wall is set to meanwhile.
+    """
 
     def __init__(self) -> None:
-        self.offset: float | None = None
-        """Seconds to add to the local time, to within half a second; none before any answer."""
-        self._round_trip = math.inf
+        self._offset = time.time() - time.monotonic()
+        self._doubt = math.inf
         self._latest = -math.inf
+
+    @property
+    def seconds_ahead(self) -> float:
+        """The server's clock less this machine's, as far as known; 0 before any answer."""
+        return self.at(time.monotonic()) - time.time()
 
     def now(self) -> float:
         """Answer the server's time as far as it is known (Unix time).
@@ -22,20 +33,26 @@ class ServerClock:
         It never goes back, whatever is learned meanwhile: of two things, the one that began later
         must not be dated earlier.
         """
-        self._latest = max(self._latest, self.at(time.time()))
+        self._latest = max(self._latest, self.at(time.monotonic()))
         return self._latest
 
-    def at(self, local: float) -> float:
-        """Answer what the server's clock says at a Unix time of this machine, as far as known."""
-        return local + (self.offset or 0)
+    def at(self, moment: float) -> float:
+        """Answer the server's time at a moment of the steady clock, as far as it is known."""
+        return moment + self._offset
 
     def heard(self, date: str | None, sent: float, received: float) -> None:
-        """Learn from the `Date` header of an answer; sent and received are Unix times here."""
-        if date is None or received - sent >= self._round_trip:
+        """Learn from the `Date` header of an answer, asked for and had at these moments.
+
+        The quickest answer counts, until another one contradicts it: the server's clock was set,
+        or this machine slept.
+        """
+        if date is None:
             return
         try:
-            whole_second = parsedate_to_datetime(date).timestamp()
+            told = parsedate_to_datetime(date).timestamp() + HALF_A_SECOND
         except ValueError:
             return
-        self._round_trip = received - sent
-        self.offset = whole_second + 0.5 - (sent + received) / 2
+        offset = told - (sent + received) / 2
+        doubt = HALF_A_SECOND + (received - sent) / 2
+        if doubt < self._doubt or abs(offset - self._offset) > doubt + self._doubt:
+            self._offset, self._doubt = offset, doubt

@@ -7,7 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from loader.stripe_api.client import StripeClient, odd_answers_again
-from loader.stripe_api.errors import UnexpectedAnswerError
+from loader.stripe_api.errors import (
+    NotFoundError,
+    RequestRefusedError,
+    StripeReadError,
+    UnexpectedAnswerError,
+)
 
 # The most Stripe gives at once (https://docs.stripe.com/api/pagination).
 PAGE_SIZE = 100
@@ -55,12 +60,18 @@ class Pager:
 
         Raises:
             UnexpectedAnswerError: a page without `data` or `has_more`, an object without an id, a
-                page that promises more but is empty, or an id that came before; each time.
+                page that promises more but is empty, an id that came before, or a cursor that
+                Stripe gave and does not take; each time.
         """
         query = {**self.params, "limit": PAGE_SIZE}
         if self._cursor is not None:
             query["starting_after"] = self._cursor
-        answer = await self._client.get(self._path, query, self._account_id)
+        try:
+            answer = await self._client.get(self._path, query, self._account_id)
+        except (NotFoundError, RequestRefusedError) as refusal:
+            if self._cursor is None:
+                raise
+            raise self._lost(refusal) from refusal
         rows, has_more = _checked_page(answer, self._path, self._account_id)
         hashes = [hash(row["id"]) for row in rows]
         if len(set(hashes)) < len(hashes) or not self._seen.isdisjoint(hashes):
@@ -73,6 +84,14 @@ class Pager:
     def forget_ids(self) -> None:
         """No longer watch for the ids that came before: what they stand for is done with."""
         self._seen.clear()
+
+    def _lost(self, refusal: StripeReadError) -> UnexpectedAnswerError:
+        return UnexpectedAnswerError(
+            f"{refusal} It was asked for what comes after {self._cursor}, which it had listed "
+            "itself. Run again: the list is then read from its start.",
+            account_id=self._account_id,
+            code="cursor_refused",
+        )
 
     def _repetition(self, rows: list[dict[str, Any]]) -> UnexpectedAnswerError:
         ids = Counter(row["id"] for row in rows)

@@ -36,9 +36,9 @@ class AnswerHeaders(dict[str, str]):
 
     content: object = None
     sent_at: float = 0.0
-    """When the request was sent (Unix time here)."""
+    """When the request was sent (`time.monotonic`)."""
     received_at: float = 0.0
-    """When the answer began to come (Unix time here)."""
+    """When the answer began to come (`time.monotonic`)."""
 
 
 class ForeignAnswerError(stripe.APIError):
@@ -61,7 +61,7 @@ class Transport(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Answer the body, status and headers; the content of a good answer is in the headers."""
         session = self._session or self._open()
-        sent = time.time()
+        sent = time.monotonic()
         try:
             async with session.request(
                 method,
@@ -74,7 +74,7 @@ class Transport(stripe.HTTPClient):
             ) as response:
                 status = response.status
                 answered = AnswerHeaders({k.lower(): v for k, v in response.headers.items()})
-                answered.sent_at, answered.received_at = sent, time.time()
+                answered.sent_at, answered.received_at = sent, time.monotonic()
                 self.clock.heard(answered.get("date"), sent, answered.received_at)
                 body = await response.read()
         except FAULTS as error:

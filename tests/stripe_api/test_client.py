@@ -172,6 +172,22 @@ def test_a_page_that_comes_again_for_once_harms_nothing() -> None:
     assert cursors == [None, "po_1", "po_1"]
 
 
+def test_a_cursor_that_is_refused_for_once_harms_nothing() -> None:
+    first, second = page({"id": "po_2"}, {"id": "po_1"}, has_more=True), page({"id": "po_0"})
+    refused = refusal(400, "No such payout: 'po_1'", code="resource_missing")
+    answers = iter([first, refused, refused, second])
+    assert list_all(lambda _: next(answers)) == [["po_2", "po_1"], ["po_0"]]
+
+
+def test_a_cursor_that_is_refused_ends_the_list_with_a_way_out() -> None:
+    first = page({"id": "po_2"}, {"id": "po_1"}, has_more=True)
+    refused = refusal(400, "Invalid starting_after")
+    answers = itertools.chain([first], itertools.repeat(refused))
+    with pytest.raises(errors.UnexpectedAnswerError, match=r"after po_1,.* Run again") as error:
+        list_all(lambda _: next(answers))
+    assert error.value.code == "cursor_refused"
+
+
 def test_an_answer_that_is_no_object_is_refused() -> None:
     with pytest.raises(errors.StripeReadError):
         get(lambda _: Answer([1, 2]))
