@@ -186,11 +186,18 @@ def show_price(price: Price) -> None:
 
 def _price_line(price: Price) -> str:
     pace = f", {_duration(price.seconds)} at Stripe's limits" if price.seconds else ""
-    return (
+    line = (
         f"To be asked of Stripe: at least {price.requests.total():,} requests{pace}. Lists of more "
         "than 100 transactions and transactions in no payout yet take more. TIEOUT_START_DATE "
         "bounds it."
     )
+    if price.lists_before_start:
+        line += (
+            f" Of the payouts to be listed, {price.lists_before_start:,} are of before it: an "
+            "earlier run without it had found them when it was broken off. To leave them out, move "
+            "the warehouse's folder away and run again."
+        )
+    return line
 
 
 def _duration(seconds: float) -> str:

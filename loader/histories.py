@@ -21,7 +21,7 @@ SEARCH_AGAIN_AFTER_SECONDS = 7 * 86_400
 
 TRACE_ID_SECONDS = 15 * 86_400
 
-# Of an account whose first reading was interrupted: what its lists are compared with.
+# Of an account whose reading was begun: what its lists are compared with.
 LISTED_IDS_RECALLED = 100_000
 
 
@@ -44,7 +44,8 @@ class AccountHistory:
     """What earlier runs read of one account (epoch seconds, UTC)."""
 
     is_whole: bool = False
-    """Whether the account was ever read to the end; if not, the rest is what is in store."""
+    """Whether the account was ever read to the end, from where it is now asked for; if not, it was
+    begun, and the rest is what is in store."""
     history_from: int | None = None
     """Start of the history that was read; none is the beginning."""
     created_from: int | None = None
@@ -66,33 +67,46 @@ class AccountHistory:
     """When the balance was read that told so."""
     listed_payouts: frozenset[str] = frozenset()
     """Payouts whose list is stored whole, less those that the last build could not reconcile; of
-    an account that was read to the end only recent ones."""
+    an account that is whole only recent ones."""
     open_payouts: frozenset[str] = frozenset()
     """Payouts whose stored state Stripe may still change."""
     unlisted_payouts: Mapping[str, int] = field(default_factory=dict)
-    """Interrupted: completed payouts whose list is not stored, with their `created`."""
+    """Begun: completed payouts whose list is not stored, with their `created`."""
     not_itemised: Mapping[str, tuple[int, str | None]] = field(default_factory=dict)
-    """Interrupted: payouts that are not completed, with `created` and their own row's id."""
+    """Begun: payouts that are not completed, with `created` and their own row's id."""
     stretches_read: tuple[Stretch, ...] = ()
-    """Interrupted: what was listed by `created`."""
+    """Begun: what was listed by `created`."""
     listed_ids: frozenset[str] = frozenset()
-    """Interrupted: ids of the newest rows of stored lists."""
+    """Begun: ids of the newest rows of stored lists."""
     listed_sums: Mapping[str, int] = field(default_factory=dict)
-    """Interrupted: what the rows of stored lists add up to, by currency."""
+    """Begun: what the rows of stored lists add up to, by currency."""
+
+    @property
+    def baseline(self) -> AccountHistory:
+        """What stays true when everything is read again: what the account held before."""
+        return AccountHistory(
+            history_from=self.history_from,
+            opening=self.opening,
+            opening_read_at=self.opening_read_at,
+        )
 
 
 def read_histories(
-    connection: duckdb.DuckDBPyConnection, named_payouts: Collection[str] = ()
+    connection: duckdb.DuckDBPyConnection,
+    start: int | None = None,
+    named_payouts: Collection[str] = (),
 ) -> dict[str, AccountHistory]:
     """Answer what was read before, by account.
 
     Args:
         connection: to the warehouse.
+        start: where the history that is asked for begins (epoch seconds); none is all of it.
         named_payouts: payouts that will be read again though they are old.
     """
     if not has_raw_tables(connection):
         return {}
     make_views(connection)
+    connection.execute(_WINDOWS_GOING_ON, {"start": start})
     listed = values_by_account(
         connection,
         _LISTED_PAYOUTS,
@@ -131,21 +145,23 @@ def read_histories(
             {"kept_seconds": LISTED_KEPT_SECONDS, "trace_id_seconds": TRACE_ID_SECONDS},
         ).fetchall()
     }
-    return whole | _interrupted(connection, listed, open_payouts)
+    return whole | _begun(connection, listed, open_payouts)
 
 
-def _interrupted(
+def _begun(
     connection: duckdb.DuckDBPyConnection,
     listed: Mapping[str, frozenset[str]],
     open_payouts: Mapping[str, frozenset[str]],
 ) -> dict[str, AccountHistory]:
-    """Answer the accounts of which something was loaded, but never the record of a whole reading.
+    """Answer the accounts that were not wholly read from where their history is asked for.
 
-    Only of those whose payouts were listed to the end is there anything to go on from.
+    Either their reading was broken off, or they were read from a later moment on. What is stored of
+    their lists counts in any case; only where payouts were listed to the end is there more.
     """
-    connection.execute(_INTERRUPTED)
-    interrupted = connection.execute("from interrupted").fetchall()
-    if not interrupted:
+    connection.execute(_STRETCHES_BEGUN)
+    connection.execute(_ACCOUNTS_BEGUN)
+    begun = connection.execute("from accounts_begun").fetchall()
+    if not begun:
         return {}
     make_listed_once(connection)
     unlisted = _pairs(connection, _UNLISTED_PAYOUTS)
@@ -165,7 +181,7 @@ def _interrupted(
             listed_ids=ids[account_id],
             listed_sums=dict(sums[account_id]),
         )
-        for account_id, history_from, payouts_through in interrupted
+        for account_id, history_from, payouts_through in begun
     }
 
 
@@ -242,10 +258,18 @@ _WINDOWS_READ = """
     create or replace temporary view windows_read as
     select
         account_id, history_from, created_from, created_through, payouts_through,
-        balance_read_at, finished_at, unexplained, searched_at, opening, opening_read_at
+        balance_read_at, finished_at, unexplained, searched_at, opening, opening_read_at,
+        _dlt_load_id as load_id
     from stripe.account_syncs
     where status = 'readable' and _dlt_load_id in (from loads_completed)
     qualify row_number() over (partition by account_id order by run_number desc) = 1
+"""
+
+# A window that begins after the start that is now asked for has to be read from there on.
+_WINDOWS_GOING_ON = """
+    create or replace temporary table windows_going_on as
+    from windows_read
+    where history_from is null or history_from <= $start
 """
 
 # A trace id arrives up to 10 days after the payout did (https://docs.stripe.com/payouts/trace-ids).
@@ -253,9 +277,9 @@ _WHOLE = """
     with open_payouts as (
         select payouts.account_id, min(payouts.created) as open_from
         from stripe.payouts as payouts
-        inner join windows_read using (account_id)
+        inner join windows_going_on as windows using (account_id)
         where
-            payouts.created >= windows_read.payouts_through - $kept_seconds
+            payouts.created >= windows.payouts_through - $kept_seconds
             and (
                 payouts.status not in ('paid', 'failed', 'canceled')
                 or payouts.reconciliation_status not in ('completed', 'not_applicable')
@@ -263,7 +287,7 @@ _WHOLE = """
                     (payouts.trace_id ->> 'value') is null
                     and (payouts.trace_id ->> 'status') in ('pending', 'supported')
                     and payouts.arrival_date
-                    >= windows_read.payouts_through - $trace_id_seconds
+                    >= windows.payouts_through - $trace_id_seconds
                 )
             )
         group by payouts.account_id
@@ -272,7 +296,7 @@ _WHOLE = """
     select
         account_id, history_from, created_from, created_through, payouts_through,
         open_payouts.open_from, unexplained, searched_at, opening, opening_read_at
-    from windows_read
+    from windows_going_on
     left join open_payouts using (account_id)
 """
 
@@ -299,10 +323,9 @@ _LISTED_PAYOUTS = """
     select lists_stored.account_id, lists_stored.id
     from lists_stored
     inner join stripe.payouts as payouts using (account_id, id)
-    left join windows_read using (account_id)
+    left join windows_going_on as windows using (account_id)
     where
-        payouts.created
-        >= coalesce(windows_read.payouts_through - $kept_seconds, payouts.created)
+        payouts.created >= coalesce(windows.payouts_through - $kept_seconds, payouts.created)
         or list_contains($named_payouts, payouts.id)
 """
 
@@ -314,22 +337,43 @@ _OPEN_PAYOUTS = """
         or reconciliation_status not in ('completed', 'not_applicable')
 """
 
-_INTERRUPTED = """
-    create or replace temporary table interrupted as
-    select
-        account_id,
-        case when bool_and(created_from is not null) then min(created_from) end as history_from,
-        max(created_through) as payouts_through
-    from stripe.created_stretches
-    anti join windows_read using (account_id)
-    where raw_table = 'payouts' and _dlt_load_id in (from loads_completed)
-    group by account_id
+# Loads are numbered by time. What was read for an earlier, whole reading may have changed since.
+_STRETCHES_BEGUN = """
+    create or replace temporary view stretches_begun as
+    select stretches.account_id, raw_table, stretches.created_from, stretches.created_through
+    from stripe.created_stretches as stretches
+    left join windows_read using (account_id)
+    where
+        stretches._dlt_load_id in (from loads_completed)
+        and stretches._dlt_load_id > coalesce(windows_read.load_id, '')
+"""
+
+_ACCOUNTS_BEGUN = """
+    create or replace temporary table accounts_begun as
+    with listed as (
+        select
+            account_id,
+            case when bool_and(created_from is not null) then min(created_from) end
+                as history_from,
+            max(created_through) as payouts_through
+        from stretches_begun
+        where raw_table = 'payouts'
+        group by account_id
+    )
+
+    from listed
+    anti join windows_going_on using (account_id)
+    union all
+    select account_id, history_from, payouts_through
+    from windows_read
+    anti join windows_going_on using (account_id)
+    anti join listed using (account_id)
 """
 
 _UNLISTED_PAYOUTS = """
     select payouts.account_id, payouts.id, payouts.created
     from stripe.payouts as payouts
-    semi join interrupted using (account_id)
+    semi join accounts_begun using (account_id)
     anti join lists_stored using (account_id, id)
     where payouts.reconciliation_status = 'completed'
 """
@@ -337,21 +381,21 @@ _UNLISTED_PAYOUTS = """
 _NOT_ITEMISED = """
     select payouts.account_id, payouts.id, payouts.created, payouts.balance_transaction
     from stripe.payouts as payouts
-    semi join interrupted using (account_id)
+    semi join accounts_begun using (account_id)
     where payouts.reconciliation_status is distinct from 'completed'
 """
 
 _STRETCHES_READ = """
     select account_id, created_from, created_through
-    from stripe.created_stretches
-    semi join interrupted using (account_id)
-    where raw_table = 'balance_transactions' and _dlt_load_id in (from loads_completed)
+    from stretches_begun
+    semi join accounts_begun using (account_id)
+    where raw_table = 'balance_transactions'
 """
 
 _LISTED_IDS = """
     select account_id, id
     from stripe.payout_transactions
-    semi join interrupted using (account_id)
+    semi join accounts_begun using (account_id)
     qualify row_number() over (partition by account_id order by created desc)
     <= $ids_recalled
 """
@@ -359,7 +403,7 @@ _LISTED_IDS = """
 _LISTED_SUMS = """
     select account_id, currency, cast(sum(net) as bigint)
     from listed_once
-    semi join interrupted using (account_id)
+    semi join accounts_begun using (account_id)
     where coalesce(balance_type, 'payments') = 'payments'
     group by account_id, currency
 """

@@ -94,10 +94,12 @@ class RawData(ABC):
     def tidy(self) -> None:  # noqa: B027 - most need none
         """Do between two loads what keeps the next ones fast."""
 
-    def histories(self, named_payouts: Collection[str] = ()) -> dict[str, AccountHistory]:
+    def histories(
+        self, start: int | None = None, named_payouts: Collection[str] = ()
+    ) -> dict[str, AccountHistory]:
         """Answer what earlier runs read, by account (see `read_histories`)."""
         with self.connect() as connection:
-            return read_histories(connection, named_payouts)
+            return read_histories(connection, start, named_payouts)
 
     def next_run_number(self) -> int:
         """Answer the number of the run that begins now."""

@@ -272,11 +272,11 @@ class _Sync:
         return platform
 
     def _make_readers(self, accounts: dict[str, Row]) -> None:
-        raw = self._request.raw
-        has_history = raw.exists and not self._request.full
-        scope = self._request.scope
+        raw, scope = self._request.raw, self._request.scope
         named = scope.all_payouts if scope else ()
-        histories = raw.histories(named) if has_history else {}
+        histories = raw.histories(self._request.start, named) if raw.exists else {}
+        if self._request.full:
+            histories = {name: history.baseline for name, history in histories.items()}
         self._readers = {
             account_id: AccountReader(
                 self._client, self._reading, account, histories.get(account_id), self._keep

@@ -361,6 +361,20 @@ def test_rows_that_come_in_while_it_is_read_do_not_unsettle_the_proof(
     assert synced.unexplained() == ""
 
 
+def break_off(stripe: SmallStripe, synced: Synced, *, after: int, **options: Any) -> set[str]:  # noqa: ANN401
+    """Sync until so much was asked; answer the payouts whose lists were stored."""
+
+    def refused(_: Request) -> Answer | None:
+        gone = len(stripe.asked) > after
+        return refusal(401, "Invalid API Key provided: sk_test_*1") if gone else None
+
+    stripe.answer = refused
+    with pytest.raises(KeyRefusedError):
+        synced.sync(**options)
+    stripe.answer = lambda _: None
+    return synced.ids("payout_listings")
+
+
 def test_an_interrupted_first_reading_goes_on_where_it_was(
     stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,21 +382,63 @@ def test_an_interrupted_first_reading_goes_on_where_it_was(
     add_days_of_payouts(stripe, 0, 120)
     add_days_of_payouts(stripe, 120, 10, **MANUAL)
 
-    def break_off(_: Request) -> Answer | None:
-        gone = len(stripe.asked) > 100
-        return refusal(401, "Invalid API Key provided: sk_test_*1") if gone else None
-
-    stripe.answer = break_off
-    with pytest.raises(KeyRefusedError):
-        synced.sync()
-    stored = synced.ids("payout_listings")
+    stored = break_off(stripe, synced, after=100)
     assert stored
-    stripe.answer = lambda _: None
     synced.sync()
     assert not stored.intersection(synced.lists_asked)
     assert len(stripe.questions("/v1/payouts")) == 1
     assert_whole(stripe, synced)
     assert created_pages(stripe) <= 7
+
+
+@pytest.mark.parametrize("earlier", [None, JANUARY + 10 * DAY])
+def test_a_widened_history_goes_on_where_it_was_broken_off(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch, earlier: int | None
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 500)
+    add_days_of_payouts(stripe, 0, 120)
+    add_days_of_payouts(stripe, 120, 10, **MANUAL)
+    synced.sync(start=JANUARY + 100 * DAY)
+    listed_first = synced.ids("payout_listings")
+    stored = break_off(stripe, synced, after=70, start=earlier)
+    assert not listed_first.intersection(synced.lists_asked)
+    assert stored > listed_first
+    synced.sync(start=earlier)
+    assert not stored.intersection(synced.lists_asked)
+    assert len(stripe.questions("/v1/payouts")) == 1
+    assert synced.unexplained() == ""
+    known = {row[0] for row in synced.ledger()}
+    assert known >= {
+        t["id"] for t in stripe.transactions[PLATFORM] if t["created"] >= (earlier or 0)
+    }
+
+
+def test_a_price_tells_what_a_start_date_comes_too_late_for(
+    stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 500)
+    add_days_of_payouts(stripe, 0, 120)
+    stored = break_off(stripe, synced, after=70)
+    price = synced.plan(start=JANUARY + 110 * DAY)
+    before_start = {f"po_{day:03}" for day in range(110)} - stored
+    assert price.lists_before_start == len(before_start) > 0
+    assert synced.plan().lists_before_start == 0
+    synced.sync(start=JANUARY + 110 * DAY)
+    assert before_start <= set(synced.lists_asked)
+
+
+def test_reading_everything_again_does_not_take_a_difference_for_what_was_there_before(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.add_transaction("txn_before", JANUARY + 3 * DAY, 12)
+    synced.sync(start=START)
+    stripe.beyond_transactions = 5
+    synced.sync(start=START)
+    assert synced.unexplained() == '{"usd": -5}'
+    synced.sync(start=START, full=True)
+    assert json.loads(synced.opening()) == OPENING
+    assert synced.unexplained() == '{"usd": -5}'
 
 
 def test_reading_everything_again_finds_no_difference(stripe: SmallStripe, synced: Synced) -> None:

@@ -21,6 +21,7 @@ from loader.sources.stripe_tables import (
     Row,
     object_row,
 )
+from loader.sources.wanted_lists import WantedLists
 from loader.stripe_api.errors import NotFoundError, RequestRefusedError, UnexpectedAnswerError
 from loader.stripe_api.paging import PAGE_SIZE
 
@@ -50,13 +51,14 @@ class AccountPayouts:
         self._window = window
         self._history = history
         self._known = known
-        self._read_ids: set[str] = set()
         scope = access.reading.scope
         anew = access.payouts_named if scope is not None and scope.lists_anew else frozenset()
         self._listed: set[str] = set(history.listed_payouts - anew)
         self._listed_now: set[str] = set()
-        self.lists_wanted: dict[str, int] = dict(history.unlisted_payouts)
-        """Payouts whose lists are to be read, with their `created`."""
+        self.lists_wanted = WantedLists()
+        """Payouts whose lists are to be read."""
+        for payout_id, created in history.unlisted_payouts.items():
+            self.lists_wanted.add(payout_id, created)
         self.not_itemised: dict[str, tuple[int, str | None]] = dict(history.not_itemised)
         """Payouts that no list itemises, with `created` and their own row's id."""
         self.newest_itemised: int | None = None
@@ -73,15 +75,16 @@ class AccountPayouts:
         if self._window.goes_on and through is not None:
             open_from = self._history.payouts_open_from or through
             enough = min(through, open_from) - PAYOUT_OVERLAP_SECONDS
+        to_read = set(self._history.open_payouts | self._access.payouts_named)
         async for page in self._access.pages_of("/v1/payouts", Stretch(since, None).query()):
             await self._keep(self._access.as_rows(page))
+            to_read.difference_update(payout["id"] for payout in page)
             self._access.floor["/v1/payouts"] += 1
             if enough is not None and page and page[-1]["created"] < enough:
                 break
         if not self._window.goes_on:
             await self._access.mark(Stretch(since, self.through), PAYOUTS)
-        wanted = self._history.open_payouts | self._access.payouts_named
-        for payout_id in sorted(wanted - self._read_ids):
+        for payout_id in sorted(to_read):
             await self.read(payout_id)
             self._access.floor["/v1/payouts/{id}"] += 1
 
@@ -93,10 +96,9 @@ class AccountPayouts:
 
     async def read_lists(self) -> None:
         """Read the lists that are wanted, newest payout first."""
-        wanted, self.lists_wanted = self.lists_wanted, {}
         at_once = self._access.reading.lists_at_once
         async with asyncio.TaskGroup() as tasks:
-            for payout_id, created in wanted.items():
+            for payout_id, created in self.lists_wanted.taken():
                 await at_once.acquire()
                 task = tasks.create_task(self._read_list(payout_id, created))
                 task.add_done_callback(lambda _: at_once.release())
@@ -107,7 +109,6 @@ class AccountPayouts:
 
     def forget(self) -> None:
         """Let go of what only the reading needed."""
-        self._read_ids.clear()
         # Of an account read before, few: what is loose at the end need not list them once more.
         self._listed = self._listed_now if self._window.goes_on else set()
         self.not_itemised.clear()
@@ -117,15 +118,14 @@ class AccountPayouts:
         await self._access.keep((PAYOUTS, rows))
         for row in rows:
             created = row["created"]
-            self._read_ids.add(row["id"])
             self.through = max(created, self.through or created)
             self.earliest = min(created - ROWS_BEFORE_PAYOUT_SECONDS, self.earliest or created)
             if row.get("reconciliation_status") != "completed":
                 self.not_itemised[row["id"]] = (created, row.get("balance_transaction"))
                 continue
             self.newest_itemised = max(created, self.newest_itemised or created)
-            if row["id"] not in self._listed:
-                self.lists_wanted[row["id"]] = created
+            if row["id"] not in self._listed and row["id"] not in self._history.unlisted_payouts:
+                self.lists_wanted.add(row["id"], created)
 
     async def _read_list(self, payout_id: str, created: int) -> None:
         """Read one payout's list; its rows are kept only if it was read to its proven end."""

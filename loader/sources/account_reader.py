@@ -120,6 +120,11 @@ class AccountReader:
         return len(self._payouts.lists_wanted)
 
     @property
+    def lists_before_start(self) -> int:
+        """How many of them an earlier run had found before it was asked to start so late."""
+        return self._payouts.lists_wanted.made_before(self._window.history_from or 0)
+
+    @property
     def floor(self) -> Counter[str]:
         """The fewest requests that give what was read, by endpoint."""
         return self._access.floor

@@ -13,13 +13,18 @@ class AccountWindow:
         self._history = history
         self._start = start
         self._begins_earlier = _begins_before(start, history)
-        self.goes_on = history.is_whole and not self._begins_earlier
+        self.goes_on = history.is_whole
         """Whether an earlier run read the account to the end, from where it is now asked for."""
 
     @property
     def history_from(self) -> int | None:
         """Start of the history that is wholly read once this reading is done."""
         return self._history.history_from if self.goes_on else self._start
+
+    @property
+    def keeps_baseline(self) -> bool:
+        """Whether what the account held before that history, if it is known, is known still."""
+        return self.history_from == self._history.history_from
 
     def since(self, through: int | None, overlap: int) -> int | None:
         """Answer the `created` from which to list: what was read before, less an overlap.

@@ -39,9 +39,9 @@ class BalanceSearch:
         """What the rows exceed the balance by after all was searched (minor units by currency)."""
         self.searched_at = history.searched_at
         """When all was last listed again to find such a difference."""
-        self.opening = history.opening if window.goes_on else None
+        self.opening = history.opening if window.keeps_baseline else None
         """What the balance held before the rows from a start date on; none until that is known."""
-        self.opening_read_at = history.opening_read_at if window.goes_on else None
+        self.opening_read_at = history.opening_read_at if window.keeps_baseline else None
         """When the balance was read that told so."""
         self.moving: dict[str, int] = {}
         """What the rows exceed the balance by in the currencies in which money moved while it was

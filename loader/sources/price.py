@@ -22,6 +22,8 @@ class Price:
     accounts_never_read: int = 0
     lists: int = 0
     """Payouts whose transactions are to be listed."""
+    lists_before_start: int = 0
+    """Those of them made before the start date, found by a run that was broken off."""
     requests: Counter[str] = field(default_factory=Counter)
     """By endpoint, at least."""
     requests_per_second: float = 0
@@ -45,6 +47,7 @@ def price_of(readers: Iterable[AccountReader], requests_per_second: float) -> Pr
         accounts=len(surveyed),
         accounts_never_read=sum(not reader.was_read_before for reader in surveyed),
         lists=lists,
+        lists_before_start=sum(reader.lists_before_start for reader in surveyed),
         requests=Counter(
             {"/v1/balance_transactions": lists + len(surveyed), "/v1/balance": len(surveyed)}
         ),
