@@ -347,6 +347,24 @@ def test_a_payout_that_was_open_is_read_again_whatever_its_age(
     assert synced.lists_asked == ["po_old"]
 
 
+def test_a_trace_id_that_comes_days_after_the_payout_is_read(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    waits = {"status": "pending", "value": None}
+    payout = stripe.add_payout("po_old", JANUARY, 100, trace_id=waits)
+    for day in (3, 6, 9):
+        stripe.add_payout(f"po_{day}", JANUARY + day * DAY, 100)
+    stripe.page_size = 1
+    synced.sync()
+    payout["trace_id"] = {"status": "supported", "value": "0000-9100"}
+    synced.sync()
+    query = "select trace_id ->> 'value' from stripe.payouts where id = 'po_old'"
+    assert synced.one(query) == ("0000-9100",)
+    assert synced.lists_asked == []
+    synced.sync()
+    assert len(stripe.questions("/v1/payouts")) == 2
+
+
 def test_what_was_read_is_listed_with_an_overlap_only(stripe: SmallStripe, synced: Synced) -> None:
     stripe.add_transaction("txn_1", JANUARY, 100)
     stripe.add_transaction("txn_2", JANUARY + 90 * DAY, 100)
