@@ -1,11 +1,14 @@
-{# Whether a row's transaction is one of another relation's. #}
-{% macro is_among(transactions, relation) -%}
+{#
+    Whether a row's transaction is one of another relation's; `id_column` is what its id is called
+    in the row's relation.
+#}
+{% macro is_among(transactions, relation, id_column='balance_transaction_id') -%}
     exists (
         select 1
         from {{ transactions }} as among
         where
             among.account_id = {{ relation }}.account_id
-            and among.balance_transaction_id = {{ relation }}.balance_transaction_id
+            and among.balance_transaction_id = {{ relation }}.{{ id_column }}
     )
 {%- endmacro %}
 

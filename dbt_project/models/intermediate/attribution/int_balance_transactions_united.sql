@@ -3,32 +3,41 @@
 -- that leaves nothing of the list's row untold, which is nearly always, the row is listed plainly:
 -- whoever reads lists can read the ledger instead.
 {{ config(materialized='view') }}
+-- depends_on: {{ ref('stg_stripe__ledger_rows') }}, {{ ref('stg_stripe__payout_list_rows') }}
 {% set is_partial = builds_changes_only() %}
+{% set changed = ref('int_balance_transactions_changed') %}
 {% set all_by_created = ref('stg_stripe__balance_transactions') %}
 {% set all_by_payouts = ref('stg_stripe__payout_transactions') %}
 
 with
 
-changed as (
-
-    select * from {{ ref('int_balance_transactions_changed') }}
-
-),
-
 listed_by_created as (
 
-    select * from {{ all_by_created }} as listed
     {% if is_partial %}
-        where {{ is_among('changed', 'listed') }}
+        select
+            account_id,
+            id as balance_transaction_id,
+            {{ transaction_columns() }}
+        from {{ ref('stg_stripe__ledger_rows') }} as listed
+        where {{ is_among(changed, 'listed', 'id') }}
+    {% else %}
+        select * from {{ all_by_created }}
     {% endif %}
 
 ),
 
 listed_by_payouts as (
 
-    select * from {{ all_by_payouts }} as listed
     {% if is_partial %}
-        where {{ is_among('changed', 'listed') }}
+        select
+            account_id,
+            payout_id,
+            id as balance_transaction_id,
+            {{ transaction_columns() }}
+        from {{ ref('stg_stripe__payout_list_rows') }} as listed
+        where {{ is_among(changed, 'listed', 'id') }}
+    {% else %}
+        select * from {{ all_by_payouts }}
     {% endif %}
 
 ),
