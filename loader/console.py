@@ -194,8 +194,8 @@ def _price_line(price: Price) -> str:
     if price.lists_before_start:
         line += (
             f" Of the payouts to be listed, {price.lists_before_start:,} are of before it: an "
-            "earlier run without it had found them when it was broken off. To leave them out, move "
-            "the warehouse's folder away and run again."
+            "earlier run had found them when it was broken off. To leave them out, move the "
+            "warehouse's folder away and run again."
         )
     return line
 

@@ -348,16 +348,40 @@ _STRETCHES_BEGUN = """
         and stretches._dlt_load_id > coalesce(windows_read.load_id, '')
 """
 
+# A start that was moved later before the first reading ended leaves a gap, and what lies before it
+# counts for nothing.
 _ACCOUNTS_BEGUN = """
     create or replace temporary table accounts_begun as
-    with listed as (
+    with
+
+    stretches as (
         select
             account_id,
-            case when bool_and(created_from is not null) then min(created_from) end
-                as history_from,
-            max(created_through) as payouts_through
+            coalesce(created_from, 0) as low,
+            coalesce(created_through, -1) as high,
+            min(low) over (
+                partition by account_id
+                order by high desc
+                rows between unbounded preceding and 1 preceding
+            ) as low_of_later_ones
         from stretches_begun
         where raw_table = 'payouts'
+    ),
+
+    after_the_last_gap as (
+        select account_id, low, high
+        from stretches
+        qualify not bool_or(coalesce(high < low_of_later_ones - 1, false)) over (
+            partition by account_id order by high desc rows unbounded preceding
+        )
+    ),
+
+    listed as (
+        select
+            account_id,
+            nullif(min(low), 0) as history_from,
+            nullif(max(high), -1) as payouts_through
+        from after_the_last_gap
         group by account_id
     )
 

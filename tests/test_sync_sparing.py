@@ -365,6 +365,8 @@ def break_off(stripe: SmallStripe, synced: Synced, *, after: int, **options: Any
     """Sync until so much was asked; answer the payouts whose lists were stored."""
 
     def refused(_: Request) -> Answer | None:
+        if len(stripe.asked) > after - 12:
+            time.sleep(0.15)  # what was read is loaded meanwhile
         gone = len(stripe.asked) > after
         return refusal(401, "Invalid API Key provided: sk_test_*1") if gone else None
 
@@ -373,6 +375,14 @@ def break_off(stripe: SmallStripe, synced: Synced, *, after: int, **options: Any
         synced.sync(**options)
     stripe.answer = lambda _: None
     return synced.ids("payout_listings")
+
+
+@pytest.fixture
+def in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load and mark after few rows and pages."""
+    monkeypatch.setattr("loader.sync.BATCH_ROWS", 10)
+    monkeypatch.setattr("loader.sources.created_listing.PAGES_IN_STRETCH", 1)
+    monkeypatch.setattr("loader.sources.created_listing.PAGES_BETWEEN_MARKS", 2)
 
 
 def test_an_interrupted_first_reading_goes_on_where_it_was(
@@ -411,6 +421,41 @@ def test_a_widened_history_goes_on_where_it_was_broken_off(
     assert known >= {
         t["id"] for t in stripe.transactions[PLATFORM] if t["created"] >= (earlier or 0)
     }
+
+
+@pytest.mark.usefixtures("in_small_parts")
+@pytest.mark.parametrize("start", [None, JANUARY + 2 * DAY])
+@pytest.mark.parametrize("first", [None, JANUARY + 55 * DAY])
+def test_a_row_that_came_late_into_what_a_broken_off_run_had_read_is_found(
+    stripe: SmallStripe, synced: Synced, start: int | None, first: int | None
+) -> None:
+    add_days_of_payouts(stripe, 0, 60, **MANUAL)
+    if first:
+        synced.sync(start=first)
+    break_off(stripe, synced, after=30, start=start)
+    (middle,) = synced.one(
+        "select (created_from + created_through) // 2 from stripe.created_stretches where "
+        f"raw_table = 'balance_transactions' and created_from >= {start or JANUARY} "
+        "and created_through is not null order by created_from limit 1"
+    )
+    stripe.add_transaction("txn_late", middle, 71_317)
+    synced.sync(start=start)
+    assert "txn_late" in synced.ids("balance_transactions")
+    synced.sync(start=start)
+    assert synced.unexplained() == ""
+
+
+@pytest.mark.usefixtures("in_small_parts")
+def test_payouts_between_two_broken_off_readings_are_read(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 40)
+    break_off(stripe, synced, after=30)
+    add_days_of_payouts(stripe, 40, 80)
+    break_off(stripe, synced, after=60, start=JANUARY + 60 * DAY)
+    synced.sync()
+    assert synced.ids("payouts") == {payout["id"] for payout in stripe.payouts[PLATFORM]}
+    assert_whole(stripe, synced)
 
 
 def test_a_price_tells_what_a_start_date_comes_too_late_for(

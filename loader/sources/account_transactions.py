@@ -106,14 +106,15 @@ class AccountTransactions:
             self._known.balance_was_read(self.balance_read_at or 0)
             await self._read_uncovered()
         else:
-            await self.list_all(*self._history.stretches_read)
+            await self.list_all(*self._stretches_to_skip)
         self._access.floor["/v1/balance_transactions"] += pages_for(self._uncovered_rows)
 
     async def list_all(self, *already_read: Stretch) -> None:
         """List the whole history, less stretches that an interrupted run read to their end."""
         await self.list_stretches(*_gaps(self._window.history_from, already_read))
         self.created_from = self._window.history_from
-        self.has_listed_all = True
+        # A row may have come late into what was read then: a difference is looked for there too.
+        self.has_listed_all = not already_read
 
     async def list_since(self, since: int) -> None:
         """List what was created since; after everything was listed in this run, the newest page."""
@@ -146,6 +147,12 @@ class AccountTransactions:
     def balance(self) -> Mapping[str, int]:
         """What Stripe last said the account holds, by currency."""
         return self._balance
+
+    @property
+    def _stretches_to_skip(self) -> Sequence[Stretch]:
+        # From a start date on, no balance would tell of a row that came late into one of them: it
+        # would be taken for what the account held before.
+        return self._history.stretches_read if self._window.history_from is None else ()
 
     @property
     def _may_spare(self) -> bool:

@@ -29,7 +29,8 @@ class AccountWindow:
     def since(self, through: int | None, overlap: int) -> int | None:
         """Answer the `created` from which to list: what was read before, less an overlap.
 
-        A start that was moved later leaves no gap: reading goes on where it ended.
+        Of an account that was read to the end, a start that was moved later leaves no gap: reading
+        goes on where it ended.
         """
         if through is None or self._begins_earlier:
             return self.history_from
