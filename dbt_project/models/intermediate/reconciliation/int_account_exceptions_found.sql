@@ -26,6 +26,7 @@ unproven as (
         proven.account_id,
         proven.currency,
         proven.difference_minor,
+        proven.proof_basis,
         {{ money_text(
             'proven.difference_minor', 'proven.currency', 'currencies.minor_unit_exponent'
         ) }} as difference_text,
@@ -70,5 +71,12 @@ select
     difference_minor as amount_minor,
     cast(null as date) as outstanding_since,
     'Stripe states a balance of ' || stripe_text || ', but the transactions of the account add up '
-    || 'to ' || ledger_text || ': a difference of ' || difference_text || '.' as explanation
+    || 'to ' || ledger_text || ': a difference of ' || difference_text || '.'
+    || case
+        when proof_basis = 'since_baseline'
+            then
+                ' If the first balance held a transaction that Stripe showed only later, an '
+                || 'earlier TIEOUT_START_DATE makes them agree.'
+        else ''
+    end as explanation
 from unproven
