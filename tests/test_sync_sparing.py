@@ -365,10 +365,10 @@ def break_off(stripe: SmallStripe, synced: Synced, *, after: int, **options: Any
     """Sync until so much was asked; answer the payouts whose lists were stored."""
 
     def refused(_: Request) -> Answer | None:
-        if len(stripe.asked) > after - 12:
-            time.sleep(0.15)  # what was read is loaded meanwhile
-        gone = len(stripe.asked) > after
-        return refusal(401, "Invalid API Key provided: sk_test_*1") if gone else None
+        if len(stripe.asked) <= after:
+            return None
+        time.sleep(2)  # what was read is loaded meanwhile
+        return refusal(401, "Invalid API Key provided: sk_test_*1")
 
     stripe.answer = refused
     with pytest.raises(KeyRefusedError):
