@@ -46,7 +46,7 @@ class RawTable:
                 continue
             values = [row.get(name) for row in rows]
             allowed = _TYPES[kind] if name in self.required else {*_TYPES[kind], type(None)}
-            if set(map(type, values)) <= allowed and (kind != INTEGER or _fit(values)):
+            if set(map(type, values)) <= allowed and (kind != INTEGER or _fit(name, values)):
                 continue
             for row, value in zip(rows, values, strict=True):
                 if not self._is_fine(row, name, value):
@@ -68,7 +68,7 @@ class RawTable:
         if value is None:
             return name not in self.required or bool(row.get("is_cleared"))
         kind = self.columns[name]
-        return type(value) in _TYPES[kind] and (kind != INTEGER or _fit([value]))
+        return type(value) in _TYPES[kind] and (kind != INTEGER or _fit(name, [value]))
 
     def _unexpected(self, column: str, row: Row) -> UnexpectedAnswerError:
         return UnexpectedAnswerError(
@@ -88,9 +88,19 @@ _TYPES: dict[pa.DataType | str, set[type]] = {
 }
 
 
-def _fit(values: Iterable[Any]) -> bool:
-    """Tell whether integers fit into BIGINT; absent ones do."""
-    return all(value is None or -(2**63) <= value < 2**63 for value in values)
+# Thousands of such amounts add up within a BIGINT; one that did not would stop the build.
+_LARGEST_AMOUNT = 10**15
+
+# In the year 2242. Times in milliseconds are later.
+_LATEST_TIME = 2**33
+
+_TIMES = frozenset({"created", "available_on", "arrival_date"})
+
+
+def _fit(column: str, values: Iterable[Any]) -> bool:
+    """Tell whether integers can be what the column holds, a time or an amount; absent ones do."""
+    low, high = (0, _LATEST_TIME) if column in _TIMES else (-_LARGEST_AMOUNT, _LARGEST_AMOUNT)
+    return all(value is None or low <= value <= high for value in values)
 
 
 # https://docs.stripe.com/api/balance_transactions/object

@@ -2,8 +2,10 @@ with
 
 payouts as (
 
-    select * from {{ ref('stg_stripe__payouts') }}
-    where payout_status in ('failed', 'canceled')
+    select
+        *,
+        payout_status in ('failed', 'canceled') as is_returnable
+    from {{ ref('stg_stripe__payouts') }}
 
 ),
 
@@ -15,7 +17,9 @@ rows_about_payouts as (
             payouts.account_id,
             payouts.payout_id,
             rows_given.balance_transaction_id,
+            rows_given.balance_type,
             rows_given.gross_amount_minor,
+            rows_given.fee_amount_minor,
             rows_given.balance_transaction_id = payouts.balance_transaction_id as is_own_row,
             rows_given.balance_transaction_id = payouts.failure_balance_transaction_id
             or rows_given.type in ('payout_failure', 'payout_cancel') as is_return_row
@@ -39,7 +43,11 @@ moved as (
         payout_id,
         count(case when is_return_row then 1 end) as return_row_count,
         sum(case when is_own_row or is_return_row then gross_amount_minor else 0 end)
-            as left_on_balance_minor
+            as left_on_balance_minor,
+        sum(case when is_own_row then fee_amount_minor else 0 end) as own_fee_minor,
+        sum(case when is_return_row then fee_amount_minor else 0 end) as return_fee_minor,
+        count(distinct case when is_own_row or is_return_row then balance_type end)
+            as balance_type_count
     from rows_about_payouts
     group by account_id, payout_id
 
@@ -60,5 +68,19 @@ left join moved
         payouts.account_id = moved.account_id
         and payouts.payout_id = moved.payout_id
 where
-    coalesce(moved.return_row_count, 0) != 1
-    or moved.left_on_balance_minor != 0
+    (
+        payouts.is_returnable
+        and (
+            coalesce(moved.return_row_count, 0) != 1
+            or moved.left_on_balance_minor != 0
+            or moved.return_fee_minor not in (0, -moved.own_fee_minor)
+            or moved.balance_type_count > 1
+        )
+    )
+    or (
+        not payouts.is_returnable
+        and (
+            moved.return_row_count > 0
+            or payouts.failure_balance_transaction_id is not null
+        )
+    )

@@ -6,15 +6,30 @@ counted as (
 
 ),
 
+own_rows as (
+
+    select distinct
+        account_id,
+        balance_transaction_id
+    from {{ ref('stg_stripe__payouts') }}
+    where stripe_reconciliation_status in ('completed', 'in_progress')
+
+),
+
 in_one_list as (
 
     select
-        account_id,
-        balance_transaction_id,
-        min(payout_id) as payout_id
+        counted.account_id,
+        counted.balance_transaction_id,
+        min(counted.payout_id) as payout_id
     from counted
-    group by account_id, balance_transaction_id
-    having min(payout_id) = max(payout_id)
+    left join own_rows
+        on
+            counted.account_id = own_rows.account_id
+            and counted.balance_transaction_id = own_rows.balance_transaction_id
+    where own_rows.account_id is null
+    group by counted.account_id, counted.balance_transaction_id
+    having min(counted.payout_id) = max(counted.payout_id)
 
 ),
 

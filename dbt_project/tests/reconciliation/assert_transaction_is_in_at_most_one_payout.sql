@@ -4,15 +4,31 @@ counted as (
 
     {{ counted_list_rows() }}
 
+),
+
+own_rows as (
+
+    select distinct
+        account_id,
+        balance_transaction_id
+    from {{ ref('stg_stripe__payouts') }}
+    where stripe_reconciliation_status in ('completed', 'in_progress')
+
 )
 
 select
-    account_id,
-    balance_transaction_id,
-    min(payout_id) as payout_id,
-    max(payout_id) as other_payout_id,
-    max(currency) as currency,
-    max(net_amount_minor) as net_amount_minor
+    counted.account_id,
+    counted.balance_transaction_id,
+    min(counted.payout_id) as payout_id,
+    max(counted.payout_id) as other_payout_id,
+    max(counted.currency) as currency,
+    max(counted.net_amount_minor) as net_amount_minor
 from counted
-group by account_id, balance_transaction_id
-having min(payout_id) != max(payout_id)
+left join own_rows
+    on
+        counted.account_id = own_rows.account_id
+        and counted.balance_transaction_id = own_rows.balance_transaction_id
+group by counted.account_id, counted.balance_transaction_id
+having
+    min(counted.payout_id) != max(counted.payout_id)
+    or count(own_rows.balance_transaction_id) > 0

@@ -25,11 +25,15 @@ payouts as (
 
 own_rows as (
 
-    select distinct
+    select
         account_id,
-        balance_transaction_id
+        balance_transaction_id,
+        max(
+            case when stripe_reconciliation_status in ('completed', 'in_progress') then 1 else 0 end
+        ) = 1 as is_of_itemized_payout
     from payouts
     where balance_transaction_id is not null
+    group by account_id, balance_transaction_id
 
 ),
 
@@ -52,6 +56,11 @@ situations as (
         transactions.is_left_out,
         transactions.is_listed_otherwise,
         own_rows.balance_transaction_id is not null as is_payout_own_row,
+        coalesce(
+            transactions.first_payout_id = transactions.last_payout_id
+            and not coalesce(own_rows.is_of_itemized_payout, false),
+            false
+        ) as is_in_one_payout,
         transactions.available_on_date <= {{ as_of_date() }} as is_available,
         {{ is_followed_by_manual_payouts_only('transactions', 'payouts_by_currency') }}
             as is_followed_by_manual_payouts_only
@@ -77,13 +86,14 @@ select
     is_listed_otherwise,
     is_payout_own_row,
     is_available,
+    -- The own row of a payout that Stripe itemizes stands in that one's list: no other may count it.
     case
-        when first_payout_id != last_payout_id then 'in_two_payouts'
-        when first_payout_id = last_payout_id then 'settled'
+        when is_in_one_payout then 'settled'
+        when first_payout_id is not null then 'in_two_payouts'
         when is_payout_own_row then 'payout'
         when balance_type != 'payments' then 'other_balance'
         when is_available and is_followed_by_manual_payouts_only then 'not_attributable'
         else 'unsettled'
     end as attribution_status,
-    case when first_payout_id = last_payout_id then first_payout_id end as payout_id
+    case when is_in_one_payout then first_payout_id end as payout_id
 from situations

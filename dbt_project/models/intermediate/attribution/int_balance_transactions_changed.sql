@@ -159,6 +159,17 @@
 
     ),
 
+    -- Whether a payout may count another one's own row is for that one's state to say.
+    own_rows_counted as (
+
+        select
+            account_id,
+            balance_transaction_id
+        from {{ built }}
+        where is_payout_own_row and attribution_status in ('settled', 'in_two_payouts')
+
+    ),
+
     with_another_owner as (
 
         select
@@ -214,6 +225,8 @@
         select * from built_of_changed_days
         union
         select * from built_as_listed_otherwise
+        union
+        select * from own_rows_counted
         union
         select * from with_another_owner
         union

@@ -54,6 +54,8 @@ evidence as (
         settled.return_gross_amount_minor,
         settled.return_row_count,
         settled.is_return_missing,
+        settled.is_return_unexplained,
+        settled.is_reversal_wrong,
         {{ money_text(
             'payouts.payout_amount_minor', 'payouts.currency', 'currencies.minor_unit_exponent'
         ) }} as payout_text,
@@ -90,6 +92,8 @@ evidence as (
         reconciled.reconciliation_status in ('unreconciled', 'in_progress')
         or own_rows.own_row_status in ('missing', 'mismatched')
         or settled.is_return_missing
+        or settled.is_return_unexplained
+        or settled.is_reversal_wrong
 
 ),
 
@@ -174,15 +178,32 @@ failed_payout_not_returned as (
         'error' as severity,
         payout_amount_minor as amount_minor,
         return_balance_transaction_id as balance_transaction_id_named,
-        'The payout of ' || payout_text || ' is ' || payout_status
-        || ', but what came back to the Stripe balance is '
+        'The payout of ' || payout_text || ' is ' || payout_status || ', but '
         || case
-            when return_row_count > 1
-                then cast(return_row_count as string) || ' times the money; it should be once.'
-            else return_text || '.'
+            when is_return_missing and return_row_count > 1
+                then
+                    'what came back to the Stripe balance is ' || cast(return_row_count as string)
+                    || ' times the money; it should be once.'
+            when is_return_missing
+                then
+                    'what came back to the Stripe balance is ' || return_text
+                    || case
+                        when return_gross_amount_minor = payout_amount_minor
+                            then
+                                ', less another fee, of another currency or balance, or paid out '
+                                || 'by itself.'
+                        else '.'
+                    end
+            when is_return_unexplained and return_gross_amount_minor is not null
+                then return_text || ' came back to the Stripe balance.'
+            when is_return_unexplained
+                then 'it names a row that gives it back to the Stripe balance.'
+            else
+                'it and the payout that reverses it do not name each other, or are not of opposite '
+                || 'amounts.'
         end as explanation
     from evidence
-    where is_return_missing
+    where is_return_missing or is_return_unexplained or is_reversal_wrong
 
 ),
 

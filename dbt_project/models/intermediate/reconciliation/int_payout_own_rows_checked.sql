@@ -42,6 +42,8 @@ select
     payouts.payout_id,
     own_rows.gross_amount_minor as own_row_gross_amount_minor,
     own_rows.fee_amount_minor as own_row_fee_amount_minor,
+    own_rows.net_amount_minor as own_row_net_amount_minor,
+    own_rows.balance_type as own_row_balance_type,
     own_rows.currency as own_row_currency,
     own_rows.source_object_id as own_row_source_object_id,
     coalesce(rows_naming_payout.row_count, 0) as own_row_count,
