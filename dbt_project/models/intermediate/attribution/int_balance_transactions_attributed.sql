@@ -86,7 +86,7 @@ select
     is_listed_otherwise,
     is_payout_own_row,
     is_available,
-    -- The own row of a payout that Stripe itemizes stands in that one's list: no other may count it.
+    -- The own row of a payout that Stripe itemizes is in that one's list: no other may count it.
     case
         when is_in_one_payout then 'settled'
         when first_payout_id is not null then 'in_two_payouts'

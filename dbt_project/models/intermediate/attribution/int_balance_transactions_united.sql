@@ -91,8 +91,8 @@ given_several_times as (
 
 ),
 
--- Few transactions are in several lists. They alone are put in order; all others are taken as they
--- are, which costs less than half.
+-- Few transactions are in several lists, or twice in one. They alone are put in order, by all they
+-- say: each build takes the same. All others are taken as they are, which costs less than half.
 listed_several_times as (
 
     select
@@ -151,7 +151,7 @@ copies_ordered as (
         ) as last_payout_id,
         row_number() over (
             partition by listed.account_id, listed.balance_transaction_id
-            order by listed.payout_id
+            order by listed.payout_id, {{ transaction_column_names('listed') }}
         ) as copy_number
     from copies_classified as listed
 
