@@ -29,6 +29,15 @@
         )
 {%- endmacro %}
 
+{# The own rows of payouts that Stripe itemizes, each once: no other payout may count them. #}
+{% macro own_rows_of_itemized_payouts() -%}
+    select distinct
+        account_id,
+        balance_transaction_id
+    from {{ ref('stg_stripe__payouts') }}
+    where stripe_reconciliation_status in ('completed', 'in_progress')
+{%- endmacro %}
+
 {# Whether Stripe could have split one settlement into these two payouts of an account. #}
 {% macro are_possible_siblings(one, other) -%}
     (

@@ -8,11 +8,7 @@ counted as (
 
 own_rows as (
 
-    select distinct
-        account_id,
-        balance_transaction_id
-    from {{ ref('stg_stripe__payouts') }}
-    where stripe_reconciliation_status in ('completed', 'in_progress')
+    {{ own_rows_of_itemized_payouts() }}
 
 )
 
