@@ -265,6 +265,11 @@ FAULTS = {
         failing=["int_balance_transactions_attributed__fee_is_the_sum_of_its_details"],
         found=[("component_differs", "po_1", "txn_charge")],
     ),
+    "a fee in details that are no numbers": fault(
+        change(LEDGER, 'fee_details = \'[{{"amount": "many"}}]\'', "id = 'txn_charge'"),
+        failing=["int_balance_transactions_attributed__fee_is_the_sum_of_its_details"],
+        found=[("component_differs", "po_1", "txn_charge")],
+    ),
     "a list of a payout that the account does not have": fault(
         copy(
             LISTED,
