@@ -227,7 +227,8 @@ _LEDGERS = """
         )
 """
 
-# What they exceed the balance by, without what it held before a start date.
+# What they exceed the balance by, without what it held before a start date. A currency that the
+# account held then is asked for, though neither rows nor balance name it any more.
 _DIFFERENCES = """
     create or replace temporary table differences as
     with
@@ -252,6 +253,14 @@ _DIFFERENCES = """
             on
                 windows_read.account_id = balances.account_id
                 and windows_read.balance_read_at = balances.read_at
+    ),
+
+    met as (
+        select account_id, currency from sums
+        union
+        select account_id, currency from balances
+        union
+        select account_id, unnest(json_keys(opening)) from windows_read
     )
 
     select
@@ -259,8 +268,9 @@ _DIFFERENCES = """
         currency,
         coalesce(sums.net, 0) - coalesce(balances.amount, 0) as difference,
         coalesce(sums.has_rows_of_that_moment, false) as has_rows_of_that_moment
-    from sums
-    full outer join balances using (account_id, currency)
+    from met
+    left join sums using (account_id, currency)
+    left join balances using (account_id, currency)
 """
 
 _OPENINGS = """

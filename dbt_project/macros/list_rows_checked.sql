@@ -48,6 +48,7 @@
         or {{ compared }}.fee_amount_minor != {{ compared }}.ledger_fee_amount_minor
         or {{ compared }}.net_amount_minor != {{ compared }}.ledger_net_amount_minor
         or {{ compared }}.currency != {{ compared }}.ledger_currency as is_different_in_ledger,
+        {{ compared }}.is_described_otherwise,
         coalesce(
             not {{ compared }}.is_listed_by_created
             and {{ compared }}.created_at

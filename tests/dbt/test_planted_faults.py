@@ -165,6 +165,31 @@ FAULTS = {
         found=[("component_differs", "po_1", "txn_charge")],
         status=FIRST_IS_NOT,
     ),
+    "a type that list and ledger tell differently": fault(
+        change(LISTED, "type = 'payment'", "id = 'txn_charge'"),
+        failing=["assert_list_and_ledger_agree_on_each_row"],
+        found=[("component_differs", "po_1", "txn_charge")],
+    ),
+    "a category that list and ledger tell differently": fault(
+        change(LEDGER, "reporting_category = 'fee'", "id = 'txn_charge'"),
+        failing=["assert_list_and_ledger_agree_on_each_row"],
+        found=[("component_differs", "po_1", "txn_charge")],
+    ),
+    "a source that list and ledger tell differently": fault(
+        change(LISTED, "source = 'ch_else'", "id = 'txn_charge'"),
+        failing=["assert_list_and_ledger_agree_on_each_row"],
+        found=[("component_differs", "po_1", "txn_charge")],
+    ),
+    "a balance that list and ledger tell differently": fault(
+        change(LISTED, "balance_type = 'issuing'", "id = 'txn_charge'"),
+        failing=["assert_list_and_ledger_agree_on_each_row"],
+        found=[("component_differs", "po_1", "txn_charge")],
+    ),
+    "a moment that list and ledger tell differently": fault(
+        change(LEDGER, "created = created - 86400", "id = 'txn_charge'"),
+        failing=["assert_list_and_ledger_agree_on_each_row"],
+        found=[("component_differs", "po_1", "txn_charge")],
+    ),
     "a listed row that the ledger lacks": fault(
         delete(LEDGER, "id = 'txn_charge'"),
         failing=["assert_listed_transaction_is_in_ledger"],
@@ -192,6 +217,12 @@ FAULTS = {
     ),
     "a list that broke off": fault(
         change("stripe.payout_listings", "is_whole = false, error = 'cut'", "id = 'po_1'"),
+        failing=["assert_completed_payout_list_was_read_whole"],
+        found=[("itemization_incomplete", "po_1", None)],
+        status=FIRST_IS_NOT,
+    ),
+    "a list called whole that tells of an error": fault(
+        change("stripe.payout_listings", "error = 'cut'", "id = 'po_1'"),
         failing=["assert_completed_payout_list_was_read_whole"],
         found=[("itemization_incomplete", "po_1", None)],
         status=FIRST_IS_NOT,
@@ -273,7 +304,9 @@ FAULTS = {
     "a list of a payout that the account does not have": fault(
         copy(
             LISTED,
-            "'po_ghost' as payout_id, 'txn_open' as id, 50 as amount, 50 as net, 0 as fee",
+            "'po_ghost' as payout_id, 'txn_open' as id, 50 as amount, 50 as net, 0 as fee, "
+            "'charge' as type, 'charge' as reporting_category, 'ch_txn_open' as source, "
+            f"{march(10, 10)} as created",
             "payout_id = 'po_1' and id = 'txn_zero'",
         ),
         failing=[
@@ -345,6 +378,30 @@ FAULTS = {
         copy("stripe.balances", "'1-eur' as id, 'eur' as currency", "true"),
         failing=[BALANCE_TEST],
         found=[UNPROVEN],
+    ),
+    "an opening in a currency that nothing names any more": fault(
+        change(
+            "stripe.account_syncs",
+            "history_from = 1, opening = '{{\"eur\": 50}}', opening_read_at = 1",
+            "true",
+        ),
+        failing=[BALANCE_TEST],
+        found=[UNPROVEN],
+    ),
+    "a row lost while money moves": fault(
+        change("stripe.account_syncs", "moving = '{{\"usd\": 1}}'", "true"),
+        balance_moved(5),
+        failing=[BALANCE_TEST],
+        found=[UNPROVEN],
+    ),
+    "a payout given back by a row that does not name it": fault(
+        copy(
+            LEDGER,
+            "'txn_back_of_nobody' as id, cast(null as varchar) as source",
+            "id = 'txn_back'",
+        ),
+        balance_moved(100),
+        failing=["assert_payout_row_leads_to_its_payout"],
     ),
     "a failed payout that came back twice": fault(
         copy(LEDGER, "'txn_back_again' as id", "id = 'txn_back'"),

@@ -74,3 +74,16 @@
 {% macro spark__json_integer_at(document, key) -%}
     cast(element_at(from_json({{ document }}, 'map<string, bigint>'), {{ key }}) as bigint)
 {%- endmacro %}
+
+{# A row for each key of a JSON object; none where there is no object. #}
+{% macro each_json_key(document) -%}
+    {{ return(adapter.dispatch('each_json_key')(document)) }}
+{%- endmacro %}
+
+{% macro duckdb__each_json_key(document) -%}
+    unnest(json_keys({{ document }}))
+{%- endmacro %}
+
+{% macro spark__each_json_key(document) -%}
+    explode(json_object_keys({{ document }}))
+{%- endmacro %}

@@ -35,6 +35,7 @@ where
     payouts.stripe_reconciliation_status = 'completed'
     and not coalesce(
         listings.is_whole
+        and listings.listing_error is null
         and listings.stripe_reconciliation_status_seen = 'completed'
         and listings.row_count = coalesce(stored.stored_row_count, 0)
         and coalesce(stored.stored_row_count, 0) = coalesce(stored.stored_id_count, 0),

@@ -55,16 +55,34 @@ balances as (
 
 ),
 
+openings as (
+
+    {{ opening_currencies('accounts_read') }}
+
+),
+
+ledgers as (
+
+    select account_id, currency from sums
+    union
+    select account_id, currency from balances
+    union
+    select account_id, currency from openings
+
+),
+
 compared as (
 
     select
-        coalesce(sums.account_id, balances.account_id) as account_id,
-        coalesce(sums.currency, balances.currency) as currency,
+        ledgers.account_id,
+        ledgers.currency,
         coalesce(sums.ledger_amount_minor, 0) as ledger_amount_minor,
         coalesce(balances.stripe_amount_minor, 0) as stripe_amount_minor
-    from sums
-    full outer join balances
-        on sums.account_id = balances.account_id and sums.currency = balances.currency
+    from ledgers
+    left join sums
+        on ledgers.account_id = sums.account_id and ledgers.currency = sums.currency
+    left join balances
+        on ledgers.account_id = balances.account_id and ledgers.currency = balances.currency
 
 ),
 

@@ -9,7 +9,17 @@ select
     ledger.currency as ledger_currency,
     ledger.gross_amount_minor as ledger_gross_amount_minor,
     ledger.fee_amount_minor as ledger_fee_amount_minor,
-    ledger.net_amount_minor as ledger_net_amount_minor
+    ledger.net_amount_minor as ledger_net_amount_minor,
+    listed.type,
+    listed.reporting_category,
+    listed.balance_type,
+    listed.created_at,
+    listed.source_object_id,
+    ledger.type as ledger_type,
+    ledger.reporting_category as ledger_reporting_category,
+    ledger.balance_type as ledger_balance_type,
+    ledger.created_at as ledger_created_at,
+    ledger.source_object_id as ledger_source_object_id
 from {{ ref('stg_stripe__payout_transactions') }} as listed
 inner join {{ ref('stg_stripe__balance_transactions') }} as ledger
     on
@@ -20,3 +30,8 @@ where
     or listed.gross_amount_minor != ledger.gross_amount_minor
     or listed.fee_amount_minor != ledger.fee_amount_minor
     or listed.net_amount_minor != ledger.net_amount_minor
+    or listed.type != ledger.type
+    or listed.reporting_category != ledger.reporting_category
+    or listed.balance_type != ledger.balance_type
+    or listed.created_at != ledger.created_at
+    or listed.source_object_id is distinct from ledger.source_object_id

@@ -18,9 +18,7 @@ rows_about_payouts as (
             rows_given.source_object_id
         from {{ ref(model) }} as rows_given
         inner join accounts_read on rows_given.account_id = accounts_read.account_id
-        where
-            rows_given.type in ('payout', 'payout_failure', 'payout_cancel')
-            and rows_given.source_object_id is not null
+        where rows_given.type in ('payout', 'payout_failure', 'payout_cancel')
         {% if not loop.last -%}
             union
         {% endif %}

@@ -34,8 +34,10 @@ select
         when
             sums.opening_amount_minor + sums.ledger_amount_minor = sums.stripe_amount_minor
             then 'proven'
+        -- Money moved while it was looked into, and by this much.
         when
-            {{ json_integer_at('accounts_read.moving_amounts_minor', 'sums.currency') }} is not null
+            {{ json_integer_at('accounts_read.moving_amounts_minor', 'sums.currency') }}
+            = sums.opening_amount_minor + sums.ledger_amount_minor - sums.stripe_amount_minor
             then 'moving'
         else 'unproven'
     end as proof_status

@@ -73,16 +73,34 @@ readings as (
 
 ),
 
+openings as (
+
+    {{ opening_currencies('accounts_read') }}
+
+),
+
+ledgers as (
+
+    select account_id, currency from sums
+    union
+    select account_id, currency from readings
+    union
+    select account_id, currency from openings
+
+),
+
 both_sides as (
 
     select
-        coalesce(sums.account_id, readings.account_id) as account_id,
-        coalesce(sums.currency, readings.currency) as currency,
+        ledgers.account_id,
+        ledgers.currency,
         coalesce(sums.ledger_amount_minor, 0) as ledger_amount_minor,
         coalesce(readings.stripe_amount_minor, 0) as stripe_amount_minor
-    from sums
-    full outer join readings
-        on sums.account_id = readings.account_id and sums.currency = readings.currency
+    from ledgers
+    left join sums
+        on ledgers.account_id = sums.account_id and ledgers.currency = sums.currency
+    left join readings
+        on ledgers.account_id = readings.account_id and ledgers.currency = readings.currency
 
 ),
 

@@ -22,6 +22,7 @@ listed_plainly as (
         gross_amount_minor as ledger_gross_amount_minor,
         fee_amount_minor as ledger_fee_amount_minor,
         net_amount_minor as ledger_net_amount_minor,
+        false as is_described_otherwise,
         is_listed_by_created,
         attribution_status,
         is_listed_otherwise
@@ -48,6 +49,12 @@ listed_otherwise as (
         ledger.gross_amount_minor as ledger_gross_amount_minor,
         ledger.fee_amount_minor as ledger_fee_amount_minor,
         ledger.net_amount_minor as ledger_net_amount_minor,
+        listed.type != ledger.type
+        or listed.reporting_category != ledger.reporting_category
+        or listed.balance_type != ledger.balance_type
+        or listed.created_at != ledger.created_at
+        or listed.source_object_id is distinct from ledger.source_object_id
+            as is_described_otherwise,
         ledger.is_listed_by_created,
         ledger.attribution_status,
         ledger.is_listed_otherwise

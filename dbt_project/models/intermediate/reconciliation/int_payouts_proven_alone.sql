@@ -50,6 +50,7 @@ evidence as (
         coalesce(
             payouts.stripe_reconciliation_status = 'completed'
             and listings.is_whole
+            and listings.listing_error is null
             and listings.stripe_reconciliation_status_seen = 'completed'
             and listings.row_count = coalesce(sums.listed_row_count, 0)
             and coalesce(sums.listed_row_count, 0) = coalesce(sums.listed_id_count, 0),

@@ -41,6 +41,7 @@ summed as (
         count(case when is_in_two_payouts then 1 end) as in_two_payouts_count,
         count(case when is_of_another_currency then 1 end) as other_currency_count,
         count(case when is_different_in_ledger then 1 end) as different_count,
+        count(case when is_described_otherwise then 1 end) as described_otherwise_count,
         count(case when is_orphan then 1 end) as orphan_count
     from checked
     group by account_id, payout_id
@@ -59,6 +60,7 @@ select
     summed.in_two_payouts_count,
     summed.other_currency_count,
     summed.different_count,
+    summed.described_otherwise_count,
     summed.orphan_count
 from summed
 left join listed_otherwise

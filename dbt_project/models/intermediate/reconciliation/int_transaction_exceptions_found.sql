@@ -12,6 +12,7 @@ payouts_with_findings as (
         in_two_payouts_count > 0
         or other_currency_count > 0
         or different_count > 0
+        or described_otherwise_count > 0
         or orphan_count > 0
 
 ),
@@ -140,12 +141,19 @@ component_differs as (
         net_amount_minor as amount_minor,
         'component_differs' as exception_type,
         'error' as severity,
-        'is (gross, fee, net) ' || {{ amounts_text() }}
-        || ' in the payout''s list and ' || {{ amounts_text('ledger_') }}
-        || ' among the account''s transactions: the two must agree, and gross less fee must be net'
-            as finding
+        case
+            when is_different_in_ledger
+                then
+                    'is (gross, fee, net) ' || {{ amounts_text() }}
+                    || ' in the payout''s list and ' || {{ amounts_text('ledger_') }}
+                    || ' among the account''s transactions: the two must agree, and gross less fee '
+                    || 'must be net'
+            else
+                'is of another type, reporting category, source, balance or moment in the '
+                || 'payout''s list than among the account''s transactions: the two must agree'
+        end as finding
     from listed
-    where is_different_in_ledger
+    where is_different_in_ledger or is_described_otherwise
 
 ),
 
