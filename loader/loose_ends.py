@@ -8,12 +8,8 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from loader.histories import (
-    SEARCH_AGAIN_AFTER_SECONDS,
-    make_listed_once,
-    make_views,
-    values_by_account,
-)
+from loader.histories import SEARCH_AGAIN_AFTER_SECONDS
+from loader.raw_views import make_listed_once, make_views, values_by_account
 
 
 @dataclass(frozen=True)

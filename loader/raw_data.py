@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 import duckdb
 
-from loader.histories import AccountHistory, has_raw_tables, has_table, read_histories
+from loader.histories import AccountHistory, read_histories
 from loader.loose_ends import LooseEnds, find_loose_ends
+from loader.raw_views import has_raw_tables, has_table
 from loader.settings import Mode
 
 # What DuckDB may take while a platform is synced: it would keep as much of the file in memory as

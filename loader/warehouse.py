@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from loader.histories import has_table
 from loader.raw_data import DUCKDB_SETTINGS, RawData
+from loader.raw_views import has_table
 from loader.settings import Mode, SettingsError
 
 # Raised when what a warehouse of this version holds can't be read by older code.

@@ -46,6 +46,7 @@ STEPS = (
     "stripe_api",
     "bank_formats",
     "duckdb_files",
+    "raw_views",
     "histories",
     "loose_ends",
     "raw_data",

@@ -63,11 +63,20 @@ openings as (
 
 ledgers as (
 
-    select account_id, currency from sums
+    select
+        account_id,
+        currency
+    from sums
     union
-    select account_id, currency from balances
+    select
+        account_id,
+        currency
+    from balances
     union
-    select account_id, currency from openings
+    select
+        account_id,
+        currency
+    from openings
 
 ),
 

@@ -34,4 +34,4 @@ where
     or listed.reporting_category != ledger.reporting_category
     or listed.balance_type != ledger.balance_type
     or listed.created_at != ledger.created_at
-    or listed.source_object_id is distinct from ledger.source_object_id
+    or coalesce(listed.source_object_id, '-') != coalesce(ledger.source_object_id, '-')

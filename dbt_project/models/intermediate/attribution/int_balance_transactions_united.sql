@@ -209,8 +209,8 @@ united as (
                 and listed_by_created.net_amount_minor = listed_by_payout.net_amount_minor
                 and listed_by_created.balance_type = listed_by_payout.balance_type
                 and listed_by_created.created_at = listed_by_payout.created_at
-                and listed_by_created.source_object_id
-                is not distinct from listed_by_payout.source_object_id
+                and coalesce(listed_by_created.source_object_id, '-')
+                = coalesce(listed_by_payout.source_object_id, '-')
             ),
             false
         ) as is_alike

@@ -81,11 +81,20 @@ openings as (
 
 ledgers as (
 
-    select account_id, currency from sums
+    select
+        account_id,
+        currency
+    from sums
     union
-    select account_id, currency from readings
+    select
+        account_id,
+        currency
+    from readings
     union
-    select account_id, currency from openings
+    select
+        account_id,
+        currency
+    from openings
 
 ),
 
