@@ -10,6 +10,11 @@
     {{ return(run_query('select is_partial from ' ~ scope).columns[0].values()[0]) }}
 {%- endmacro %}
 
+{# The build that is going on, as its scope names it: by whichever run its models are built. #}
+{% macro this_build() -%}
+    (select max(scoped.build_id) from {{ ref('int_builds_scoped') }} as scoped)
+{%- endmacro %}
+
 {#
     dbt's own question, asked by the incremental materialization and by `is_incremental`. Models that
     name themselves `builds_changes` are made anew where the scope says so.

@@ -7,7 +7,7 @@
     meta={'builds_changes': true},
     pre_hook="{{ begin_changes() }}",
 ) }}
--- depends_on: {{ ref('int_builds_scoped') }}, {{ ref('int_balance_transactions_changed') }}
+-- depends_on: {{ ref('int_balance_transactions_changed') }}
 
 with
 
@@ -95,5 +95,6 @@ select
         when is_available and is_followed_by_manual_payouts_only then 'not_attributable'
         else 'unsettled'
     end as attribution_status,
-    case when is_in_one_payout then first_payout_id end as payout_id
+    case when is_in_one_payout then first_payout_id end as payout_id,
+    {{ this_build() }} as build_id
 from situations
