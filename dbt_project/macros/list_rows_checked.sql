@@ -15,10 +15,41 @@
     left join {{ accounts_read }} on {{ payouts }}.account_id = {{ accounts_read }}.account_id
 {%- endmacro %}
 
+{# Whether a row of a payout's list counts and another payout's list counts it too. #}
+{% macro is_in_two_payouts(compared) -%}
+    not {{ compared }}.is_left_out and {{ compared }}.attribution_status = 'in_two_payouts'
+{%- endmacro %}
+
+{# Whether the ledger's copy of a row has other amounts, or its own don't add up. #}
+{% macro is_different_in_ledger(compared) -%}
+    {{ compared }}.gross_amount_minor - {{ compared }}.fee_amount_minor
+    != {{ compared }}.net_amount_minor
+    or {{ compared }}.gross_amount_minor != {{ compared }}.ledger_gross_amount_minor
+    or {{ compared }}.fee_amount_minor != {{ compared }}.ledger_fee_amount_minor
+    or {{ compared }}.net_amount_minor != {{ compared }}.ledger_net_amount_minor
+    or {{ compared }}.currency != {{ compared }}.ledger_currency
+{%- endmacro %}
+
+{# When a row was created that the listing by `created` did not give; null if it did. #}
+{% macro unlisted_moment(compared) -%}
+    case when not {{ compared }}.is_listed_by_created then {{ compared }}.created_at end
+{%- endmacro %}
+
 {#
-    Rows of payouts' lists beside the ledger's copy of them, with what is wrong with each. A row is an
-    orphan if the account's transactions were listed after it and do not hold it. One join, with
-    `payouts_read`, in place of three with all rows of all lists.
+    Whether a row of that moment, which was not listed, should have been: the account's transactions
+    were listed from before it on, and after its payout's list. Of several rows, the newest tells.
+#}
+{% macro is_orphan(unlisted_at, payouts_read) -%}
+    coalesce(
+        {{ unlisted_at }} >= coalesce({{ payouts_read }}.created_from_at, {{ unlisted_at }})
+        and {{ payouts_read }}.listed_at <= {{ payouts_read }}.transactions_listed_at,
+        false
+    )
+{%- endmacro %}
+
+{#
+    Rows of payouts' lists beside the ledger's copy of them, with what is wrong with each. One join,
+    with `payouts_read`, in place of three with all rows of all lists.
 #}
 {% macro list_rows_checked(compared, payouts_read) -%}
     select
@@ -38,24 +69,12 @@
         {{ compared }}.ledger_fee_amount_minor,
         {{ compared }}.ledger_net_amount_minor,
         {{ compared }}.is_listed_otherwise,
-        not {{ compared }}.is_left_out and {{ compared }}.attribution_status = 'in_two_payouts'
-            as is_in_two_payouts,
+        {{ is_in_two_payouts(compared) }} as is_in_two_payouts,
         not {{ compared }}.is_left_out and {{ compared }}.currency != {{ payouts_read }}.currency
             as is_of_another_currency,
-        {{ compared }}.gross_amount_minor - {{ compared }}.fee_amount_minor
-        != {{ compared }}.net_amount_minor
-        or {{ compared }}.gross_amount_minor != {{ compared }}.ledger_gross_amount_minor
-        or {{ compared }}.fee_amount_minor != {{ compared }}.ledger_fee_amount_minor
-        or {{ compared }}.net_amount_minor != {{ compared }}.ledger_net_amount_minor
-        or {{ compared }}.currency != {{ compared }}.ledger_currency as is_different_in_ledger,
+        {{ is_different_in_ledger(compared) }} as is_different_in_ledger,
         {{ compared }}.is_described_otherwise,
-        coalesce(
-            not {{ compared }}.is_listed_by_created
-            and {{ compared }}.created_at
-            >= coalesce({{ payouts_read }}.created_from_at, {{ compared }}.created_at)
-            and {{ payouts_read }}.listed_at <= {{ payouts_read }}.transactions_listed_at,
-            false
-        ) as is_orphan
+        {{ is_orphan(unlisted_moment(compared), payouts_read) }} as is_orphan
     from {{ compared }}
     inner join {{ payouts_read }}
         on

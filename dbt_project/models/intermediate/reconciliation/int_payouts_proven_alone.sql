@@ -63,7 +63,7 @@ evidence as (
         coalesce(sums.in_two_payouts_count, 0) as in_two_payouts_count,
         coalesce(sums.other_currency_count, 0) as other_currency_count,
         coalesce(sums.different_count, 0) as different_count,
-        coalesce(sums.orphan_count, 0) as orphan_count
+        coalesce(sums.has_orphans, false) as has_orphans
     from payouts
     inner join settlements
         on
@@ -104,7 +104,7 @@ select
     in_two_payouts_count,
     other_currency_count,
     different_count,
-    orphan_count,
+    has_orphans,
     case
         when not is_in_progress and not is_not_itemizable
             then payout_amount_minor - net_amount_minor
@@ -117,6 +117,6 @@ select
         when in_two_payouts_count > 0 then 'transaction_in_two_payouts'
         when other_currency_count > 0 then 'currency_mismatch'
         when different_count > 0 then 'component_differs'
-        when orphan_count > 0 then 'orphan_payout_transaction'
+        when has_orphans then 'orphan_payout_transaction'
     end as composition_defect
 from evidence

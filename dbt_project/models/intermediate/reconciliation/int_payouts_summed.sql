@@ -1,26 +1,61 @@
 -- What the parts of each payout add up to, in its own currency, and what is wrong with them.
 with
 
-checked as (
+categories as (
 
-    select
-        *,
-        not is_left_out and not is_of_another_currency as is_summed
-    from {{ ref('int_payout_transactions_checked') }}
+    select * from {{ ref('int_payout_categories_summed') }}
 
 ),
 
--- What is listed plainly has an id of its own. Only what is not is told apart by its ids, and asked
--- for once more: to do that with all rows takes longer than all the rest.
+payouts as (
+
+    select * from {{ ref('stg_stripe__payouts') }}
+
+),
+
+listings as (
+
+    select * from {{ ref('stg_stripe__payout_listings') }}
+
+),
+
+accounts_read as (
+
+    select * from {{ ref('int_accounts_read') }}
+
+),
+
+payouts_read as (
+
+    {{ payouts_read('payouts', 'listings', 'accounts_read') }}
+
+),
+
+-- What is listed plainly has an id of its own. Only what is not is told apart by its ids: to do that
+-- with all rows takes longer than all the rest.
 listed_otherwise as (
 
     select
         account_id,
         payout_id,
         count(distinct balance_transaction_id) as id_count
-    from {{ ref('int_payout_transactions_checked') }}
+    from {{ ref('int_payout_transactions_compared') }}
     where is_listed_otherwise
     group by account_id, payout_id
+
+),
+
+beside_payouts as (
+
+    select
+        categories.*,
+        categories.currency = payouts_read.currency as is_of_its_currency,
+        {{ is_orphan('categories.newest_unlisted_at', 'payouts_read') }} as has_orphans
+    from categories
+    inner join payouts_read
+        on
+            categories.account_id = payouts_read.account_id
+            and categories.payout_id = payouts_read.payout_id
 
 ),
 
@@ -29,21 +64,22 @@ summed as (
     select
         account_id,
         payout_id,
-        count(*) as listed_row_count,
-        count(case when not is_listed_otherwise then 1 end) as plain_row_count,
-        count(case when not is_left_out then 1 end) as transaction_count,
-        cast(sum(case when is_summed then gross_amount_minor else 0 end) as bigint)
+        cast(sum(listed_row_count) as bigint) as listed_row_count,
+        cast(sum(plain_row_count) as bigint) as plain_row_count,
+        cast(sum(transaction_count) as bigint) as transaction_count,
+        cast(sum(case when is_of_its_currency then gross_amount_minor else 0 end) as bigint)
             as gross_amount_minor,
-        cast(sum(case when is_summed then fee_amount_minor else 0 end) as bigint)
+        cast(sum(case when is_of_its_currency then fee_amount_minor else 0 end) as bigint)
             as fee_amount_minor,
-        cast(sum(case when is_summed then net_amount_minor else 0 end) as bigint)
+        cast(sum(case when is_of_its_currency then net_amount_minor else 0 end) as bigint)
             as net_amount_minor,
-        count(case when is_in_two_payouts then 1 end) as in_two_payouts_count,
-        count(case when is_of_another_currency then 1 end) as other_currency_count,
-        count(case when is_different_in_ledger then 1 end) as different_count,
-        count(case when is_described_otherwise then 1 end) as described_otherwise_count,
-        count(case when is_orphan then 1 end) as orphan_count
-    from checked
+        cast(sum(in_two_payouts_count) as bigint) as in_two_payouts_count,
+        cast(sum(case when is_of_its_currency then 0 else transaction_count end) as bigint)
+            as other_currency_count,
+        cast(sum(different_count) as bigint) as different_count,
+        cast(sum(described_otherwise_count) as bigint) as described_otherwise_count,
+        max(case when has_orphans then 1 else 0 end) = 1 as has_orphans
+    from beside_payouts
     group by account_id, payout_id
 
 )
@@ -61,7 +97,7 @@ select
     summed.other_currency_count,
     summed.different_count,
     summed.described_otherwise_count,
-    summed.orphan_count
+    summed.has_orphans
 from summed
 left join listed_otherwise
     on

@@ -13,7 +13,7 @@ payouts_with_findings as (
         or other_currency_count > 0
         or different_count > 0
         or described_otherwise_count > 0
-        or orphan_count > 0
+        or has_orphans
 
 ),
 

@@ -1,31 +1,15 @@
 with
 
-listed as (
+categories_summed as (
 
-    select * from {{ ref('int_payout_transactions_compared') }}
+    select * from {{ ref('int_payout_categories_summed') }}
+    where transaction_count > 0
 
 ),
 
 currencies as (
 
     select * from {{ ref('int_currencies_known') }}
-
-),
-
-categories_summed as (
-
-    select
-        account_id,
-        payout_id,
-        reporting_category,
-        currency,
-        count(*) as transaction_count,
-        cast(sum(gross_amount_minor) as bigint) as gross_amount_minor,
-        cast(sum(fee_amount_minor) as bigint) as fee_amount_minor,
-        cast(sum(net_amount_minor) as bigint) as net_amount_minor
-    from listed
-    where not is_left_out
-    group by account_id, payout_id, reporting_category, currency
 
 )
 
