@@ -16,12 +16,21 @@ select
     count(*) as listed_row_count,
     count(case when not compared.is_listed_otherwise then 1 end) as plain_row_count,
     count(case when not compared.is_left_out then 1 end) as transaction_count,
-    cast(sum(case when not compared.is_left_out then compared.gross_amount_minor else 0 end) as bigint)
-        as gross_amount_minor,
-    cast(sum(case when not compared.is_left_out then compared.fee_amount_minor else 0 end) as bigint)
-        as fee_amount_minor,
-    cast(sum(case when not compared.is_left_out then compared.net_amount_minor else 0 end) as bigint)
-        as net_amount_minor,
+    cast(
+        sum(
+            case when not compared.is_left_out then compared.gross_amount_minor else 0 end
+        ) as bigint
+    ) as gross_amount_minor,
+    cast(
+        sum(
+            case when not compared.is_left_out then compared.fee_amount_minor else 0 end
+        ) as bigint
+    ) as fee_amount_minor,
+    cast(
+        sum(
+            case when not compared.is_left_out then compared.net_amount_minor else 0 end
+        ) as bigint
+    ) as net_amount_minor,
     count(case when {{ is_in_two_payouts('compared') }} then 1 end) as in_two_payouts_count,
     count(case when {{ is_different_in_ledger('compared') }} then 1 end) as different_count,
     count(case when compared.is_described_otherwise then 1 end) as described_otherwise_count,

@@ -31,17 +31,26 @@ payouts_read as (
 
 ),
 
--- What is listed plainly has an id of its own. Only what is not is told apart by its ids: to do that
--- with all rows takes longer than all the rest.
+-- What is listed plainly has an id of its own. Only what is not is told apart by its ids: to do
+-- that with all rows takes longer than all the rest.
 listed_otherwise as (
 
     select
-        account_id,
-        payout_id,
-        count(distinct balance_transaction_id) as id_count
-    from {{ ref('int_payout_transactions_compared') }}
-    where is_listed_otherwise
-    group by account_id, payout_id
+        compared.account_id,
+        compared.payout_id,
+        count(distinct compared.balance_transaction_id) as id_count
+    from {{ ref('int_payout_transactions_compared') }} as compared
+    where
+        compared.is_listed_otherwise
+        and exists (
+            select 1
+            from categories
+            where
+                categories.account_id = compared.account_id
+                and categories.payout_id = compared.payout_id
+                and categories.plain_row_count < categories.listed_row_count
+        )
+    group by compared.account_id, compared.payout_id
 
 ),
 
