@@ -61,19 +61,19 @@ def assert_told(outcome: subprocess.CompletedProcess[str]) -> None:
     assert "could not be written: File too large. Free some space, then run again" in outcome.stderr
 
 
-# Where a run on this platform meets the limit: in the rows it read, and in what dbt writes.
-@pytest.mark.parametrize("size", [2_000, 600_000])
 def test_a_run_on_a_full_disk_says_so_and_the_next_one_ends_the_job(
-    tmp_path: Path, first_run: FirstRun, undisturbed: Path, size: int
+    tmp_path: Path, first_run: FirstRun, undisturbed: Path
 ) -> None:
+    """It meets the limit in the rows that it read, and once more in what dbt writes."""
     folder = first_run.copied(tmp_path / "data")
     published = (folder / "reconciliation.duckdb").read_bytes()
     with grown_platform().served() as base:
         settings = environment_for(base, tmp_path / "data")
-        assert_told(limited(size, "reconcile", **settings))
-        assert (folder / "reconciliation.duckdb").read_bytes() == published
-        record = json.loads((folder / "run.json").read_text())
-        assert "Traceback" not in (record["error"] or "")
+        for size in (2_000, 600_000):
+            assert_told(limited(size, "reconcile", **settings))
+            assert (folder / "reconciliation.duckdb").read_bytes() == published
+            record = json.loads((folder / "run.json").read_text())
+            assert "Traceback" not in (record["error"] or "")
         outcome = tieout("reconcile", **settings)
         assert outcome.returncode == 0, outcome.stderr
     assert published_tables(folder / "reconciliation.duckdb") == published_tables(undisturbed)
