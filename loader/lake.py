@@ -44,7 +44,7 @@ BUILT, PUBLISHED = "built", "published"
 LATEST = "latest.json"
 
 # What a run has to know of the last one's verdicts.
-_JUDGED = "fct_payout_reconciliation"
+_JUDGED = ("fct_payout_reconciliation", "fct_reconciliation_exceptions")
 
 # In the name of a load's record; it is when the load began, in seconds since 1970.
 _LOAD_ID = re.compile(r"__(\d+(?:\.\d+)?)\.jsonl$")
@@ -236,12 +236,13 @@ class Lake(RawData):
         """Show what was published last of each payout: a list that does not add up is read anew."""
         latest = self._read(PUBLISHED, LATEST) or {}
         folder = self._path(PUBLISHED, latest.get("version", ""))
-        files = matching_paths(self._files, folder, f"{_JUDGED}.parquet")
-        if files:
-            connection.execute("create schema finance")
-            connection.execute(
-                f"create view finance.{_JUDGED} as select * from read_parquet({_listed(files)})"
-            )
+        connection.execute("create schema finance")
+        for table in _JUDGED:
+            files = matching_paths(self._files, folder, f"{table}.parquet")
+            if files:
+                connection.execute(
+                    f"create view finance.{table} as select * from read_parquet({_listed(files)})"
+                )
 
     def _loaded(self, dataset: str, table: LakeTable, load_ids: Collection[str]) -> str:
         """Answer a query for all rows loaded of a table; columns that all files lack are null."""

@@ -21,6 +21,8 @@ def make_views(connection: duckdb.DuckDBPyConnection) -> None:
     )
     if has_table(connection, "finance", "fct_payout_reconciliation"):
         connection.execute(_UNRECONCILED)
+    if has_table(connection, "finance", "fct_reconciliation_exceptions"):
+        connection.execute(_WITH_A_ROW_THAT_DIFFERS)
     connection.execute(_LISTS_STORED)
 
 
@@ -98,6 +100,14 @@ _UNRECONCILED = """
     select account_id, payout_id
     from finance.fct_payout_reconciliation
     where reconciliation_status = 'unreconciled'
+"""
+
+# Proven by its amounts, and yet one of its rows is not as the account's transactions tell it.
+_WITH_A_ROW_THAT_DIFFERS = """
+    insert into unreconciled_payouts
+    select account_id, payout_id
+    from finance.fct_reconciliation_exceptions
+    where exception_type = 'component_differs' and payout_id is not null
 """
 
 # The rows of several lists, once. Which these are is told by a hash first: keeping the ids of all

@@ -22,12 +22,15 @@
 
 {# Whether the ledger's copy of a row has other amounts, or its own don't add up. #}
 {% macro is_different_in_ledger(compared) -%}
-    {{ compared }}.gross_amount_minor - {{ compared }}.fee_amount_minor
-    != {{ compared }}.net_amount_minor
-    or {{ compared }}.gross_amount_minor != {{ compared }}.ledger_gross_amount_minor
-    or {{ compared }}.fee_amount_minor != {{ compared }}.ledger_fee_amount_minor
-    or {{ compared }}.net_amount_minor != {{ compared }}.ledger_net_amount_minor
-    or {{ compared }}.currency != {{ compared }}.ledger_currency
+    not coalesce(
+        {{ compared }}.gross_amount_minor - {{ compared }}.fee_amount_minor
+        = {{ compared }}.net_amount_minor
+        and {{ compared }}.gross_amount_minor = {{ compared }}.ledger_gross_amount_minor
+        and {{ compared }}.fee_amount_minor = {{ compared }}.ledger_fee_amount_minor
+        and {{ compared }}.net_amount_minor = {{ compared }}.ledger_net_amount_minor
+        and {{ compared }}.currency = {{ compared }}.ledger_currency,
+        false
+    )
 {%- endmacro %}
 
 {# When a row was created that the listing by `created` did not give; null if it did. #}

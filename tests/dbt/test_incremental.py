@@ -182,13 +182,13 @@ def test_a_ledger_that_could_not_be_published_is_made_anew(bench: Workbench) -> 
 @pytest.mark.usefixtures("stories")
 def test_a_model_that_fails_elsewhere_spoils_nothing(bench: Workbench) -> None:
     """The ledger was changed, and fits the raw rows; the rest is made of it in the next run."""
-    accounts = bench.rows("from intermediate.int_accounts_read order by all")
-    bench.change([AMOUNT_OFF, "alter table stripe.account_syncs rename to away"])
+    proven = bench.rows("from intermediate.int_payouts_proven_alone order by all")
+    bench.change([AMOUNT_OFF, "alter table stripe.payout_listings rename to away"])
     with pytest.raises(BuildError):
         bench.project.run_models()
     # A table is replaced whole or stays.
-    assert bench.rows("from intermediate.int_accounts_read order by all") == accounts
-    bench.change(["alter table stripe.away rename to account_syncs"])
+    assert bench.rows("from intermediate.int_payouts_proven_alone order by all") == proven
+    bench.change(["alter table stripe.away rename to payout_listings"])
     assert_builds_alike(bench)
 
 

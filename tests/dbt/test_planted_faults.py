@@ -265,6 +265,68 @@ FAULTS = {
         found=[("itemization_incomplete", "po_1", None)],
         status=FIRST_IS_NOT,
     ),
+    "a row that is twice in a list and nowhere else": fault(
+        copy(LISTED, "amount as amount", "payout_id = 'po_1' and id = 'txn_zero'"),
+        list_grew("po_1"),
+        delete(LEDGER, "id = 'txn_zero'"),
+        failing=[
+            "assert_completed_payout_list_was_read_whole",
+            "assert_listed_transaction_is_in_ledger",
+            *(
+                f"{model}__is_keyed_by_account_and_payout_and_balance_transaction"
+                for model in (
+                    "stg_stripe__payout_transactions",
+                    "int_payout_transactions_classified",
+                    "int_payout_transactions_compared",
+                    "int_payout_transactions_checked",
+                )
+            ),
+        ],
+        found=[
+            ("itemization_incomplete", "po_1", None),
+            ("orphan_payout_transaction", "po_1", "txn_zero"),
+        ],
+        status=FIRST_IS_NOT,
+    ),
+    "a listed row that is of no type": fault(
+        change(LISTED, "type = null", "id = 'txn_charge'"),
+        failing=["assert_list_and_ledger_agree_on_each_row"],
+        found=[("component_differs", "po_1", "txn_charge")],
+    ),
+    "a listed row without a fee": fault(
+        change(LISTED, "fee = null", "id = 'txn_later'"),
+        failing=[
+            "assert_list_and_ledger_agree_on_each_row",
+            "stg_stripe__payout_transactions__net_is_gross_less_fee",
+        ],
+        found=[("component_differs", "po_2", "txn_later")],
+        status=SECOND_IS_NOT,
+    ),
+    "a listed row without an amount": fault(
+        change(LISTED, "net = null", "id = 'txn_later'"),
+        failing=[
+            "assert_list_and_ledger_agree_on_each_row",
+            "assert_payout_net_equals_payout_amount",
+            "stg_stripe__payout_transactions__net_is_gross_less_fee",
+        ],
+        found=[("component_differs", "po_2", "txn_later"), ("components_do_not_sum", "po_2", None)],
+        status=SECOND_IS_NOT,
+    ),
+    "an opening of a history without a start": fault(
+        change("stripe.account_syncs", "opening = '{{\"usd\": 50}}'", "true"),
+        delete(LEDGER, "id = 'txn_open'"),
+        failing=[BALANCE_TEST],
+        found=[UNPROVEN],
+    ),
+    "an opening in a currency that nobody knows": fault(
+        change(
+            "stripe.account_syncs",
+            "history_from = 1, opening = '{{\"xyy\": 50}}', opening_read_at = 1",
+            "true",
+        ),
+        failing=[BALANCE_TEST],
+        found=[UNPROVEN],
+    ),
     "a failed payout whose money is nowhere": fault(
         delete(LEDGER, "id = 'txn_back'"),
         failing=["assert_failed_payout_came_back", BALANCE_TEST],
@@ -315,6 +377,16 @@ FAULTS = {
             "fct_payout_categories__payout_is_of_the_same_account",
             "int_payout_transactions_checked__keeps_every_row_and_sum",
         ],
+    ),
+    "a list of a payout that Stripe does not itemize": fault(
+        copy(
+            LISTED,
+            "'po_f' as payout_id, 'txn_open' as id, 50 as amount, 50 as net, 0 as fee, "
+            "'charge' as type, 'charge' as reporting_category, 'ch_txn_open' as source, "
+            f"{march(10, 10)} as created",
+            "payout_id = 'po_1' and id = 'txn_zero'",
+        ),
+        failing=["assert_settled_transaction_is_in_exactly_one_list"],
     ),
     "a line lost everywhere": fault(
         delete(LISTED, "id = 'txn_later'"),

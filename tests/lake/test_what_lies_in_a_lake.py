@@ -30,6 +30,11 @@ UNRECONCILED = (
     f"select '{PLATFORM}' as account_id, 'po_1' as payout_id, "
     "'unreconciled' as reconciliation_status"
 )
+WITH_A_ROW_THAT_DIFFERS = (
+    "create schema if not exists finance; create table finance.fct_reconciliation_exceptions as "
+    f"select '{PLATFORM}' as account_id, 'po_1' as payout_id, "
+    "'component_differs' as exception_type"
+)
 
 
 def test_a_file_that_was_cut_short_is_no_part_of_the_lake(syncing: Syncing) -> None:
@@ -62,14 +67,17 @@ def test_a_column_that_no_file_has_yet_is_null(syncing: Syncing) -> None:
     syncing.sync(syncing.lake)
 
 
-def test_a_list_that_did_not_add_up_is_read_again(syncing: Syncing, tmp_path: Path) -> None:
+@pytest.mark.parametrize("judged", [UNRECONCILED, WITH_A_ROW_THAT_DIFFERS])
+def test_a_list_that_did_not_add_up_is_read_again(
+    syncing: Syncing, tmp_path: Path, judged: str
+) -> None:
     whole = syncing.stripe.lists["po_1"]
     syncing.stripe.lists["po_1"] = whole[:2]
     syncing.sync_both()
     published = tmp_path / "published.duckdb"
     for path in (published, syncing.warehouse.path):
         with duckdb.connect(str(path)) as connection:
-            connection.execute(UNRECONCILED)
+            connection.execute(judged)
     publish_to_lake(published, syncing.lake.url, AS_OF)
     syncing.stripe.lists["po_1"] = whole
     syncing.sync_both()

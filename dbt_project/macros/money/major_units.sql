@@ -18,8 +18,8 @@
 {# The three amounts of a transaction as Stripe writes them: '1000, 30, 970 minor units of usd'.
    The prefix stands before each column: a relation and a dot, or part of the name. #}
 {% macro amounts_text(prefix='') -%}
-    cast({{ prefix }}gross_amount_minor as string)
-    || ', ' || cast({{ prefix }}fee_amount_minor as string)
-    || ', ' || cast({{ prefix }}net_amount_minor as string)
+    coalesce(cast({{ prefix }}gross_amount_minor as string), 'nothing')
+    || ', ' || coalesce(cast({{ prefix }}fee_amount_minor as string), 'nothing')
+    || ', ' || coalesce(cast({{ prefix }}net_amount_minor as string), 'nothing')
     || ' minor units of ' || {{ prefix }}currency
 {%- endmacro %}

@@ -26,12 +26,15 @@ inner join {{ ref('stg_stripe__balance_transactions') }} as ledger
         listed.account_id = ledger.account_id
         and listed.balance_transaction_id = ledger.balance_transaction_id
 where
-    listed.currency != ledger.currency
-    or listed.gross_amount_minor != ledger.gross_amount_minor
-    or listed.fee_amount_minor != ledger.fee_amount_minor
-    or listed.net_amount_minor != ledger.net_amount_minor
-    or listed.type != ledger.type
-    or listed.reporting_category != ledger.reporting_category
-    or listed.balance_type != ledger.balance_type
-    or listed.created_at != ledger.created_at
-    or coalesce(listed.source_object_id, '-') != coalesce(ledger.source_object_id, '-')
+    not coalesce(
+        listed.currency = ledger.currency
+        and listed.gross_amount_minor = ledger.gross_amount_minor
+        and listed.fee_amount_minor = ledger.fee_amount_minor
+        and listed.net_amount_minor = ledger.net_amount_minor
+        and listed.type = ledger.type
+        and listed.reporting_category = ledger.reporting_category
+        and listed.balance_type = ledger.balance_type
+        and listed.created_at = ledger.created_at
+        and coalesce(listed.source_object_id, '-') = coalesce(ledger.source_object_id, '-'),
+        false
+    )

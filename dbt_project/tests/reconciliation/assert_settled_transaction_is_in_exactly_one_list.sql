@@ -39,6 +39,16 @@ settled as (
     from {{ ref('fct_balance_transactions') }}
     where attribution_status = 'settled' or payout_id is not null
 
+),
+
+not_itemized as (
+
+    select
+        account_id,
+        payout_id
+    from {{ ref('stg_stripe__payouts') }}
+    where stripe_reconciliation_status = 'not_applicable'
+
 )
 
 select
@@ -53,4 +63,10 @@ full outer join settled
     on
         in_one_list.account_id = settled.account_id
         and in_one_list.balance_transaction_id = settled.balance_transaction_id
-where coalesce(in_one_list.payout_id != settled.payout_id, true)
+left join not_itemized
+    on
+        settled.account_id = not_itemized.account_id
+        and settled.payout_id = not_itemized.payout_id
+where
+    coalesce(in_one_list.payout_id != settled.payout_id, true)
+    or not_itemized.payout_id is not null

@@ -10,7 +10,7 @@ found as (
 
 )
 
-select
+select distinct
     exception_id,
     {{ as_of_timestamp() }} as first_seen_at
 from found

@@ -59,7 +59,9 @@ select
     windows_read.balance_read_at,
     windows_read.finished_at,
     windows_read.moving_amounts_minor,
-    windows_read.opening_amounts_minor,
+    -- All of a history opens with nothing.
+    case when windows_read.history_from_at is not null then windows_read.opening_amounts_minor end
+        as opening_amounts_minor,
     -- The reading that tells what an account held before the start of its history.
     windows_read.history_from_at is not null
     and coalesce(windows_read.opening_read_at = windows_read.balance_read_at, true)

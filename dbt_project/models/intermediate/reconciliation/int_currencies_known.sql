@@ -32,6 +32,18 @@ balances as (
 
 ),
 
+accounts_read as (
+
+    select * from {{ ref('int_accounts_read') }}
+
+),
+
+openings as (
+
+    {{ opening_currencies('accounts_read') }}
+
+),
+
 bank_statements as (
 
     select * from {{ ref('stg_bank__statements') }}
@@ -48,6 +60,8 @@ met as (
     select currency from listed
     union
     select currency from balances
+    union
+    select currency from openings
     union
     select currency from bank_statements
 

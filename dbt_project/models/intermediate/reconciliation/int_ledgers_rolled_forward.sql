@@ -38,7 +38,7 @@ changes_of_history as (
 
 ),
 
-bounds as (
+bounds_of_changes as (
 
     select
         account_id,
@@ -47,6 +47,46 @@ bounds as (
         greatest(max(created_month), max(seen_month)) as last_month
     from changes_of_history
     group by account_id, currency
+
+),
+
+-- What an account held before its history, and nothing has moved since.
+openings_unmoved as (
+
+    select
+        proven.account_id,
+        proven.currency,
+        {{ month_of('accounts_read.history_from_at') }} as only_month
+    from proven
+    inner join accounts_read on proven.account_id = accounts_read.account_id
+    left join bounds_of_changes
+        on
+            proven.account_id = bounds_of_changes.account_id
+            and proven.currency = bounds_of_changes.currency
+    where
+        proven.opening_amount_minor != 0
+        and accounts_read.history_from_at is not null
+        and bounds_of_changes.account_id is null
+
+),
+
+bounds as (
+
+    select
+        account_id,
+        currency,
+        first_month,
+        last_month
+    from bounds_of_changes
+
+    union all
+
+    select
+        account_id,
+        currency,
+        only_month as first_month,
+        only_month as last_month
+    from openings_unmoved
 
 ),
 

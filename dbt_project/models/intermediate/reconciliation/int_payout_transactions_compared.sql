@@ -49,12 +49,14 @@ listed_otherwise as (
         ledger.gross_amount_minor as ledger_gross_amount_minor,
         ledger.fee_amount_minor as ledger_fee_amount_minor,
         ledger.net_amount_minor as ledger_net_amount_minor,
-        listed.type != ledger.type
-        or listed.reporting_category != ledger.reporting_category
-        or listed.balance_type != ledger.balance_type
-        or listed.created_at != ledger.created_at
-        or coalesce(listed.source_object_id, '-') != coalesce(ledger.source_object_id, '-')
-            as is_described_otherwise,
+        not coalesce(
+            listed.type = ledger.type
+            and listed.reporting_category = ledger.reporting_category
+            and listed.balance_type = ledger.balance_type
+            and listed.created_at = ledger.created_at
+            and coalesce(listed.source_object_id, '-') = coalesce(ledger.source_object_id, '-'),
+            false
+        ) as is_described_otherwise,
         ledger.is_listed_by_created,
         ledger.attribution_status,
         ledger.is_listed_otherwise

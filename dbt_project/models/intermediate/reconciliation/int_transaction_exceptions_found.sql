@@ -285,23 +285,39 @@ found as (
     union all
     select * from unsettled_too_long
 
+),
+
+-- A row that is listed twice is told once, each time in the same words.
+found_in_order as (
+
+    select
+        *,
+        row_number() over (
+            partition by exception_type, account_id, key_payout_id, balance_transaction_id
+            order by finding, currency, amount_minor
+        ) as telling_number
+    from found
+
 )
 
 select
     {{ hashed_id([
-        'found.exception_type', 'found.account_id', 'found.key_payout_id',
-        'found.balance_transaction_id',
+        'told.exception_type', 'told.account_id', 'told.key_payout_id',
+        'told.balance_transaction_id',
     ]) }} as exception_id,
-    found.exception_type,
-    found.severity,
-    found.account_id,
-    found.payout_id,
-    found.balance_transaction_id,
-    found.currency,
-    found.amount_minor,
+    told.exception_type,
+    told.severity,
+    told.account_id,
+    told.payout_id,
+    told.balance_transaction_id,
+    told.currency,
+    told.amount_minor,
     cast(null as date) as outstanding_since,
-    'The transaction ' || found.balance_transaction_id || ' of '
-    || {{ money_text('found.amount_minor', 'found.currency', 'currencies.minor_unit_exponent') }}
-    || ' ' || found.finding || '.' as explanation
-from found
-inner join currencies on found.currency = currencies.currency
+    'The transaction ' || told.balance_transaction_id || ' of '
+    || coalesce(
+        {{ money_text('told.amount_minor', 'told.currency', 'currencies.minor_unit_exponent') }},
+        'no amount'
+    ) || ' ' || told.finding || '.' as explanation
+from found_in_order as told
+inner join currencies on told.currency = currencies.currency
+where told.telling_number = 1
