@@ -16,7 +16,7 @@ def make_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_LOADS_COMPLETED)
     connection.execute(_WINDOWS_READ)
     connection.execute(
-        "create or replace temporary table unreconciled_payouts "
+        "create or replace temporary table payouts_to_list_again "
         "(account_id varchar, payout_id varchar)"
     )
     if has_table(connection, "finance", "fct_payout_reconciliation"):
@@ -83,7 +83,8 @@ _WINDOWS_READ = """
     qualify row_number() over (partition by account_id order by run_number desc) = 1
 """
 
-# A payout that could not be reconciled is listed again: Stripe may have mended its list since.
+# A payout that could not be reconciled, or has a row that differs, is listed again: Stripe may have
+# mended its list since.
 _LISTS_STORED = """
     create or replace temporary view lists_stored as
     select account_id, id
@@ -91,12 +92,12 @@ _LISTS_STORED = """
     where
         is_whole
         and _dlt_load_id in (from loads_completed)
-        and (account_id, id) not in (from unreconciled_payouts)
+        and (account_id, id) not in (from payouts_to_list_again)
 """
 
 # The verdict of the last build, where there was one.
 _UNRECONCILED = """
-    insert into unreconciled_payouts
+    insert into payouts_to_list_again
     select account_id, payout_id
     from finance.fct_payout_reconciliation
     where reconciliation_status = 'unreconciled'
@@ -104,7 +105,7 @@ _UNRECONCILED = """
 
 # Proven by its amounts, and yet one of its rows is not as the account's transactions tell it.
 _WITH_A_ROW_THAT_DIFFERS = """
-    insert into unreconciled_payouts
+    insert into payouts_to_list_again
     select account_id, payout_id
     from finance.fct_reconciliation_exceptions
     where exception_type = 'component_differs' and payout_id is not null

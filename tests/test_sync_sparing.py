@@ -239,6 +239,18 @@ def test_from_a_start_date_on_the_first_balance_is_the_baseline(
     assert json.loads(synced.opening()) == OPENING
 
 
+def test_what_was_there_before_is_asked_for_when_nothing_names_its_currency_any_more(
+    stripe: SmallStripe, synced: Synced
+) -> None:
+    add_days_of_payouts(stripe, 0, 60)
+    stripe.other_balances = {"pending": [{"amount": 50, "currency": "eur"}]}
+    synced.sync(start=START)
+    assert json.loads(synced.opening())["eur"] == 50
+    stripe.other_balances = {}
+    synced.sync(start=START)
+    assert json.loads(synced.unexplained()) == {"eur": 50}
+
+
 def test_a_baseline_that_a_killed_run_did_not_note_is_noted_by_the_next(
     stripe: SmallStripe, synced: Synced, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,5 @@
--- Each row of a payout's list against the ledger, its payout and the other lists.
+-- Each row of a payout's list against the ledger, its payout and the other lists. The tests look at
+-- all of them; what needs a few picks those first and asks the same of them, which is faster.
 {{ config(materialized='view') }}
 
 with
